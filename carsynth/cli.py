@@ -1,0 +1,157 @@
+"""How every door behaves: Hydra in front, one clear line and exit code 2 for a user's mistake."""
+
+import difflib
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+)
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from carsynth.errors import UserError
+
+_PACKAGE = Path(__file__).parent
+
+CONFIG_DIR = str(next(d for d in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if d.is_dir()))
+"""Inside the package where a wheel put it, beside the package in a checkout."""
+
+
+def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Turns a function of the composed config into the ``main`` of ``python -m carsynth.<door>``.
+
+    A :class:`UserError`, a wrong key, group or value ends in one line on standard error and exit
+    code 2. Other exceptions keep their traceback, and ``debug=true`` shows every one.
+    """
+
+    def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
+        @functools.wraps(task)
+        def guarded(config: DictConfig) -> Any:
+            try:
+                _refuse_unknown_keys(config, config_name)
+                return task(config)
+            except (UserError, InstantiationException, OmegaConfBaseException) as error:
+                _leave(error, config_name)
+
+        @functools.wraps(task)
+        def main() -> None:
+            # Hydra then raises its own errors in place of printing them and leaving with code 1.
+            os.environ["HYDRA_FULL_ERROR"] = "1"
+            run = hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name=config_name)
+            try:
+                run(guarded)()
+            except (HydraException, OmegaConfBaseException) as error:
+                _leave(error, config_name)
+
+        return main
+
+    return decorate
+
+
+def _leave(error: Exception, config_name: str) -> NoReturn:
+    line = _explain(error, config_name)
+    if line is None or "debug=true" in sys.argv:
+        raise error
+    print(f"carsynth: {line}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _explain(error: Exception, config_name: str) -> str | None:
+    """The error as one line for the user; None where it is not a mistake of theirs."""
+    if isinstance(error, UserError):
+        return _one_line(error)
+    if isinstance(error, InstantiationException):
+        return _explain_instantiation(error)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        options = list(error.options or [])
+        if group:
+            return f"there is no {group}={name}{_nearest(name, options)}; known: {_joined(options)}"
+    if isinstance(error, ConfigCompositionException):
+        if named := re.search(r"Could not (?:override|append|find) '\+?([^'=]+)", str(error)):
+            key = named.group(1)
+            keys, groups = _valid_keys(config_name), _groups()
+            return f"there is no key or group {key}{_nearest(key, [*keys, *groups])}"
+    if isinstance(error, MissingMandatoryValue):
+        key = str(error.full_key)
+        if key == "arch" or key.startswith("arch."):
+            known = _joined(sorted(p.stem for p in Path(CONFIG_DIR, "experiment").glob("*.yaml")))
+            return f"nothing to train: add +experiment=NAME, one of {known}"
+        return f"{key} is not set: add {key}=VALUE"
+    return _one_line(error)
+
+
+def _explain_instantiation(error: InstantiationException) -> str | None:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return _one_line(cause)
+        if isinstance(cause, OmegaConfBaseException):
+            return _one_line(cause)
+        text = str(cause)
+        if isinstance(cause, TypeError) and (key := re.search(r"unexpected keyword .*?'(\w+)", text)):
+            where = re.search(r"full_key: (\S+)", str(error))
+            prefix = f"{where.group(1)}." if where else ""
+            return f"there is no key {prefix}{key.group(1)}: remove it"
+        cause = cause.__cause__
+    return None
+
+
+def _refuse_unknown_keys(config: DictConfig, config_name: str) -> None:
+    """``+expriment=x`` is legal Hydra for a new key, and so would pass in silence."""
+    known = {"experiment", *OmegaConf.load(Path(CONFIG_DIR, f"{config_name}.yaml")), *_groups()}
+    for key in map(str, config):
+        if key not in known:
+            raise UserError(f"there is no key or group {key}{_nearest(key, sorted(known))}")
+
+
+def _groups() -> list[str]:
+    return sorted(path.name for path in Path(CONFIG_DIR).iterdir() if path.is_dir())
+
+
+def _valid_keys(config_name: str) -> list[str]:
+    """Every key of the config that the other words of the command line compose."""
+    words = [word for word in sys.argv[1:] if re.match(r"^(\+?experiment|data|loss|arch)=", word)]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(CONFIG_DIR, version_base="1.3"):
+        try:
+            config = compose(config_name, overrides=words)
+        except HydraException:
+            config = compose(config_name)
+    return list(_paths(config))
+
+
+def _paths(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, config):
+        yield prefix + key
+        node = config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_missing() and not node._is_none():
+            yield from _paths(node, f"{prefix}{key}.")
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    """``; did you mean X?`` where X is close enough to be meant."""
+    # A last part that fits exactly beats letters: sise in data.sise, batch_size for data.batch_size.
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = close or [path for path in known if path.rpartition(".")[2] == word][:1]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _joined(words: list[str]) -> str:
+    return ", ".join(words) or "none"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,44 @@
+"""What the processes of one run owe each other: one voice, and a command line to start more."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import OmegaConf
+
+
+@rank_zero_only
+def announce(line: str) -> None:
+    """Prints a line once, whatever the number of processes."""
+    print(f"carsynth: {line}", flush=True)
+
+
+@contextmanager
+def replayable() -> Iterator[None]:
+    """Lets Lightning start this job's other processes, also when the job is one of a sweep.
+
+    Lightning starts them with this process's own command line. In a sweep that is the command of
+    the whole sweep, so the job's overrides and folder take its place while the job lasts. What
+    Lightning leaves in the environment afterwards would make the next job wait for processes that
+    nobody starts.
+    """
+    argv, environment = list(sys.argv), dict(os.environ)
+    if HydraConfig.initialized():
+        hydra = HydraConfig.get()
+        if hydra.mode == RunMode.MULTIRUN:
+            sys.argv[1:] = list(hydra.overrides.task)
+            OmegaConf.set_readonly(hydra, False)
+            hydra.run.dir = hydra.runtime.output_dir
+    try:
+        yield
+    finally:
+        sys.argv[:] = argv
+        for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+            if name in environment:
+                os.environ[name] = environment[name]
+            else:
+                os.environ.pop(name, None)

@@ -1,0 +1,209 @@
+"""pix2pixHD (Wang et al. 2018, arXiv 1711.11585): photos from part maps."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from carsynth.data.batch import CarBatch
+from carsynth.labels import NUM_PARTS
+from carsynth.losses.adversarial import AdversarialLoss
+from carsynth.modules.adversarial import AdversarialModule
+from carsynth.modules.image_pool import ImagePool
+from carsynth.modules.look_clusters import LookClusters
+from carsynth.modules.shared_pass import SharedPass
+from carsynth.networks.layers import halve
+from carsynth.networks.pix2pixhd import FeatureEncoder, LocalEnhancer, MultiScaleDiscriminator
+
+_RGB = 3
+
+
+def outlines(part_map: Tensor) -> Tensor:
+    """Where a part of a map (B, H, W) borders on another: floats 0 or 1, (B, 1, H, W).
+
+    The paper's instance-boundary channel (section 3.3), with the connected regions of a part as
+    its instances: two of them never touch, so that the ids alone tell every border.
+    """
+    edge = torch.zeros_like(part_map, dtype=torch.bool)
+    across = part_map[:, :, 1:] != part_map[:, :, :-1]
+    down = part_map[:, 1:] != part_map[:, :-1]
+    edge[:, :, 1:] |= across
+    edge[:, :, :-1] |= across
+    edge[:, 1:] |= down
+    edge[:, :-1] |= down
+    return edge.unsqueeze(1).float()
+
+
+def spread(means: Tensor, regions: Tensor) -> Tensor:
+    """Each part of each picture filled with its own numbers.
+
+    Args:
+        means: (B, K, C), one row a part.
+        regions: one-hot part map (B, K, H, W).
+
+    Returns:
+        (B, C, H, W).
+    """
+    return torch.einsum("bkhw,bkc->bchw", regions, means)
+
+
+class Pix2PixHD(AdversarialModule):
+    """The conditional GAN of the paper: global generator, enhancers, encoder, patch critics.
+
+    Args:
+        generator: makes the generator from its number of input channels.
+        discriminator: makes the discriminators from theirs.
+        adversarial: the two players' adversarial losses.
+        weights: of the generator's terms: ``adversarial``, ``feature_matching``, ``perceptual``.
+        perceptual: distance of a fake and a real photo batch; None leaves the term out.
+        encoder: makes the feature encoder (section 3.4); None lets a map have one photo only.
+        clusters: stored looks a part, what photos are drawn with when there is no real one.
+        instance_edges: give the networks the outlines of the parts as one channel more.
+        pool_size: past fakes that the discriminator sees again; 0 shows it the present ones.
+        coarse_epochs: epochs that train the global generator alone on halved photos.
+        fixed_epochs: epochs after those that train the enhancers with the global one held.
+        training: what :class:`AdversarialModule` takes.
+    """
+
+    def __init__(
+        self,
+        generator: Callable[[int], nn.Module],
+        discriminator: Callable[[int], MultiScaleDiscriminator],
+        adversarial: AdversarialLoss,
+        weights: Mapping[str, float],
+        *,
+        perceptual: nn.Module | None = None,
+        encoder: Callable[[], FeatureEncoder] | None = None,
+        clusters: int = 10,
+        instance_edges: bool = False,
+        pool_size: int = 0,
+        coarse_epochs: int = 0,
+        fixed_epochs: int = 0,
+        **training: Any,
+    ) -> None:
+        encoder_network = encoder() if encoder is not None else None
+        looks = encoder_network.out_channels if encoder_network is not None else 0
+        condition = NUM_PARTS + int(instance_edges)
+        super().__init__(
+            generator(condition + looks),
+            discriminator(condition + _RGB),
+            **training,
+        )
+        self.encoder = encoder_network
+        self.clusters = LookClusters(NUM_PARTS, clusters, looks) if looks else None
+        self.perceptual = perceptual
+        self._adversarial = adversarial
+        self._weights = dict(weights)
+        self._instance_edges = instance_edges
+        self._pool = ImagePool(pool_size)
+        self._coarse_epochs = coarse_epochs
+        self._coarse = coarse_epochs > 0
+        self._fixed_epochs = fixed_epochs
+        self._look_rows: list[Tensor] = []
+        self._validation_draws: torch.Generator | None = None
+
+    # The paper's step ---------------------------------------------------------------------------
+
+    def training_step(self, batch: CarBatch, batch_idx: int) -> None:
+        photo = batch.photo.float() / 127.5 - 1
+        condition = self.condition_of(batch.part_map)
+        seen_by_g = self._with_looks_of(photo, condition)
+        generator: nn.Module = self.generator
+        if self._coarse:
+            generator = self.generator.global_generator
+            photo, condition, seen_by_g = map(self._halved, (photo, condition, seen_by_g))
+
+        fake = generator(seen_by_g)
+        ...
+
+    def _with_looks_of(self, photo: Tensor, condition: Tensor) -> Tensor:
+        """The generator's input: the condition and, with an encoder, the looks of the photo."""
+        if self.encoder is None:
+            return condition
+        regions = condition[:, :NUM_PARTS]
+        means = self.encoder.means(photo, regions)
+        present = regions.flatten(2).any(2, keepdim=True)
+        self._look_rows.append(means.detach().where(present, torch.nan))
+        return torch.cat([condition, spread(means, regions)], dim=1)
+
+    # Drawing ------------------------------------------------------------------------------------
+
+    def condition_of(self, part_map: Tensor) -> Tensor:
+        """What the networks see of part maps (B, H, W): floats (B, C, H, W), one-hot ids first."""
+        one_hot = F.one_hot(part_map, NUM_PARTS).movedim(3, 1).float()
+        if not self._instance_edges:
+            return one_hot
+        return torch.cat([one_hot, outlines(part_map)], dim=1)
+
+    @torch.no_grad()
+    def draw(self, part_map: Tensor, draws: torch.Generator) -> Tensor:
+        """Photos of part maps by the EMA generator.
+
+        Args:
+            part_map: ids of ``labels.PARTS``, int64 (B, H, W).
+            draws: chooses a stored look for every part, where the model has an encoder.
+
+        Returns:
+            (B, 3, H, W) in [-1, 1].
+        """
+        condition = self.condition_of(part_map)
+        if self.clusters is not None:
+            looks = self.clusters.sample(condition[:, :NUM_PARTS], draws)
+            condition = torch.cat([condition, looks], dim=1)
+        generator = self.generator_ema.module
+        if not self._coarse:
+            return cast(Tensor, generator(condition))
+        small = generator.global_generator(self._halved(condition))
+        return F.interpolate(small, part_map.shape[1:], mode="bilinear")
+
+    def generate(self, batch: CarBatch) -> Tensor:
+        assert self._validation_draws is not None
+        return self.draw(batch.part_map, self._validation_draws)
+
+    def on_validation_start(self) -> None:
+        super().on_validation_start()
+        # The same looks at every validation, so that epochs are compared on equal terms.
+        self._validation_draws = torch.Generator().manual_seed(0)
+        self._store_looks()
+
+    def _store_looks(self) -> None:
+        """Clusters what the encoder found since the last time, on every rank alike."""
+        if self.clusters is None or not self._look_rows:
+            return
+        rows = cast(Tensor, self.all_gather(torch.cat(self._look_rows))).flatten(0, -3)
+        self._look_rows.clear()
+        _, parts = torch.where(present := rows.isfinite().all(2))
+        self.clusters.fit(rows[present], parts, torch.Generator().manual_seed(0))
+
+    # Coarse to fine -----------------------------------------------------------------------------
+
+    def on_train_epoch_start(self) -> None:
+        if not isinstance(self.generator, LocalEnhancer):
+            return
+        epoch = self.trainer.current_epoch
+        self._coarse = epoch < self._coarse_epochs
+        held = not self._coarse and epoch < self._coarse_epochs + self._fixed_epochs
+        self.generator.global_generator.requires_grad_(not held)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["coarse"] = self._coarse
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self._coarse = checkpoint["coarse"]
+
+    def _halved(self, x: Tensor) -> Tensor:
+        for _ in self.generator.doublers:
+            x = halve(x)
+        return x
+
+    # Who plays ----------------------------------------------------------------------------------
+
+    def players(self) -> Mapping[str, nn.Module]:
+        players = dict(super().players())
+        if self.encoder is not None:
+            players["generator"] = nn.ModuleList([self.generator, self.encoder])
+        return players

@@ -1,0 +1,118 @@
+"""Building blocks of the image-to-image networks."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from carsynth.errors import UserError
+
+
+class InstanceNorm(nn.Module):
+    """Normalise every channel of every picture over its pixels (Ulyanov et al. 2016), no weights.
+
+    Works on (B, C, H, W) of any layout, keeps that layout, and is differentiable any number of
+    times. ``F.instance_norm`` turns channels-last tensors back to contiguous ones, and its CPU
+    gradient is wrong at batch 1 under a channels-last incoming gradient. Statistics of half
+    precision inputs are taken in float32; the result has the input's type.
+    """
+
+    def __init__(self, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        variance, mean = torch.var_mean(wide, dim=(2, 3), correction=0, keepdim=True)
+        return ((wide - mean) * torch.rsqrt(variance + self.eps)).to(x.dtype)
+
+
+class ReflectConv(nn.Conv2d):
+    """An odd-sized convolution, stride 1, over a border of mirrored pixels that keeps the size."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, bias: bool = True
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        border = self.kernel_size[0] // 2
+        return super().forward(F.pad(x, (border, border, border, border), mode="reflect"))
+
+
+class ResidualBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x))))) with 3x3 convolutions: pix2pixHD's block of G."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            ReflectConv(channels, channels, 3, bias=False),
+            InstanceNorm(),
+            nn.ReLU(),
+            ReflectConv(channels, channels, 3, bias=False),
+            InstanceNorm(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch: Tensor = self.branch(x)
+        return x + branch
+
+
+def stem(in_channels: int, out_channels: int) -> list[nn.Module]:
+    """The paper's c7s1-k: 7x7 convolution at full size, norm, ReLU."""
+    return [ReflectConv(in_channels, out_channels, 7, bias=False), InstanceNorm(), nn.ReLU()]
+
+
+def down(in_channels: int, out_channels: int) -> list[nn.Module]:
+    """The paper's dk: 3x3 convolution that halves height and width, norm, ReLU."""
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+    return [conv, InstanceNorm(), nn.ReLU()]
+
+
+def up(in_channels: int, out_channels: int) -> list[nn.Module]:
+    """The paper's uk: transposed 3x3 convolution that doubles height and width, norm, ReLU."""
+    conv = nn.ConvTranspose2d(
+        in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=False
+    )
+    return [conv, InstanceNorm(), nn.ReLU()]
+
+
+def halve(x: Tensor) -> Tensor:
+    """pix2pixHD's picture pyramid: 3x3 mean with stride 2 that leaves out what lies outside.
+
+    (B, C, H, W) becomes (B, C, ceil(H / 2), ceil(W / 2)).
+    """
+    return F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+
+
+def check_size(height: int, width: int, divisor: int) -> None:
+    """Hold a picture size against a network that needs multiples of ``divisor``, at least two.
+
+    Raises :class:`~carsynth.errors.UserError` with the nearest sizes that fit.
+    """
+
+    def fits(length: int) -> bool:
+        return length % divisor == 0 and length >= 2 * divisor
+
+    def nearest(length: int) -> list[int]:
+        below = max(length // divisor, 2) * divisor
+        return [below] if fits(length) or below > length else [below, below + divisor]
+
+    if fits(height) and fits(width):
+        return
+    sizes = " or ".join(f"{h}x{w}" for h in nearest(height) for w in nearest(width))
+    raise UserError(
+        f"size {height}x{width} cannot be halved often enough for this network: height and width "
+        f"must be multiples of {divisor} and at least {2 * divisor}; the nearest that fit: {sizes}"
+    )
+
+
+def init_weights(modules: Iterable[nn.Module], std: float = 0.02) -> None:
+    """Draw the weights of all convolutions from N(0, std), as DCGAN and pix2pixHD do.
+
+    Biases keep torch's default.
+    """
+    for module in modules:
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, std)
