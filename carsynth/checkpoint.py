@@ -10,11 +10,9 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from carsynth.callbacks.run_record import CHECKPOINT_KEY
 from carsynth.errors import UserError
 from carsynth.modules.adversarial import AdversarialModule
-
-RECORD = "carsynth"
-"""Key under which a checkpoint keeps the config, the class names and the version it came from."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -39,7 +37,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise UserError(_TORN.format(path=path)) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise UserError(_TORN.format(path=path)) from error
-    if not isinstance(checkpoint, dict) or RECORD not in checkpoint:
+    if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
         raise UserError(
             f"{path} was not written by carsynth.train: give a best.ckpt or last.ckpt of a run"
         )
@@ -55,7 +53,7 @@ def check_resumable(path: str | Path, config: dict[str, Any]) -> None:
     Raises:
         UserError: the checkpoint cannot be read, or its arch is not the config's; names the keys.
     """
-    theirs = read_checkpoint(path)[RECORD]["config"]["arch"]
+    theirs = read_checkpoint(path)[CHECKPOINT_KEY]["config"]["arch"]
     ours = config["arch"]
     differing = sorted(
         key for key in ours.keys() | theirs.keys()
@@ -75,7 +73,7 @@ def module_from_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> Adve
     Raises:
         UserError: the weights do not fit the networks that the checkpoint's own config describes.
     """
-    config = OmegaConf.create(checkpoint[RECORD]["config"])
+    config = OmegaConf.create(checkpoint[CHECKPOINT_KEY]["config"])
     # A perceptual network is of use in training only, and its weights may not be at hand here.
     config.arch.module.perceptual = None
     module: AdversarialModule = instantiate(config.arch.module)
@@ -85,7 +83,7 @@ def module_from_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> Adve
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(
             f"{path} does not fit this version's {config.arch.name} ({first}): "
-            f"use carsynth {checkpoint[RECORD]['version']} with it"
+            f"use carsynth {checkpoint[CHECKPOINT_KEY]['version']} with it"
         ) from error
     module.on_load_checkpoint(checkpoint)
     return module.eval()

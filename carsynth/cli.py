@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -40,7 +41,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         @functools.wraps(task)
         def guarded(config: DictConfig) -> Any:
             try:
-                _refuse_unknown_keys(config, config_name)
+                _refuse_unknown_keys(config_name)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
                 _leave(error, config_name)
@@ -70,6 +71,9 @@ def _leave(error: Exception, config_name: str) -> NoReturn:
 
 def _explain(error: Exception, config_name: str) -> str | None:
     """The error as one line for the user; None where it is not a mistake of theirs."""
+    if config_name == "train" and not any(word.startswith("+experiment=") for word in sys.argv):
+        names = sorted(path.stem for path in Path(CONFIG_DIR, "experiment").glob("*.yaml"))
+        return f"nothing to train: add +experiment=NAME, one of {_joined(names)}"
     if isinstance(error, UserError):
         return _one_line(error)
     if isinstance(error, InstantiationException):
@@ -81,15 +85,9 @@ def _explain(error: Exception, config_name: str) -> str | None:
             return f"there is no {group}={name}{_nearest(name, options)}; known: {_joined(options)}"
     if isinstance(error, ConfigCompositionException):
         if named := re.search(r"Could not (?:override|append|find) '\+?([^'=]+)", str(error)):
-            key = named.group(1)
-            keys, groups = _valid_keys(config_name), _groups()
-            return f"there is no key or group {key}{_nearest(key, [*keys, *groups])}"
+            return _unknown(named.group(1), config_name)
     if isinstance(error, MissingMandatoryValue):
-        key = str(error.full_key)
-        if key == "arch" or key.startswith("arch."):
-            known = _joined(sorted(p.stem for p in Path(CONFIG_DIR, "experiment").glob("*.yaml")))
-            return f"nothing to train: add +experiment=NAME, one of {known}"
-        return f"{key} is not set: add {key}=VALUE"
+        return f"{error.full_key} is not set: add {error.full_key}=VALUE"
     return _one_line(error)
 
 
@@ -109,28 +107,39 @@ def _explain_instantiation(error: InstantiationException) -> str | None:
     return None
 
 
-def _refuse_unknown_keys(config: DictConfig, config_name: str) -> None:
-    """``+expriment=x`` is legal Hydra for a new key, and so would pass in silence."""
-    known = {"experiment", *OmegaConf.load(Path(CONFIG_DIR, f"{config_name}.yaml")), *_groups()}
-    for key in map(str, config):
-        if key not in known:
-            raise UserError(f"there is no key or group {key}{_nearest(key, sorted(known))}")
+def _refuse_unknown_keys(config_name: str) -> None:
+    """``+data.sise=3`` is legal Hydra for a new key, and nobody would ever read it.
+
+    Only what becomes an argument of a ``_target_`` may be new; whether it is one shows there.
+    """
+    for word in HydraConfig.get().overrides.task:
+        key = word.lstrip("+").partition("=")[0]
+        if not word.startswith("+") or key in _groups():
+            continue
+        config = _compose(config_name)
+        parent = OmegaConf.select(config, key.rpartition(".")[0]) if "." in key else None
+        takes_more = isinstance(parent, DictConfig) and "_target_" in parent
+        if not takes_more and key not in _paths(config):
+            raise UserError(_unknown(key, config_name))
+
+
+def _unknown(key: str, config_name: str) -> str:
+    known = [*_paths(_compose(config_name)), *_groups()]
+    return f"there is no key or group {key}{_nearest(key, known)}"
 
 
 def _groups() -> list[str]:
     return sorted(path.name for path in Path(CONFIG_DIR).iterdir() if path.is_dir())
 
 
-def _valid_keys(config_name: str) -> list[str]:
-    """Every key of the config that the other words of the command line compose."""
-    words = [word for word in sys.argv[1:] if re.match(r"^(\+?experiment|data|loss|arch)=", word)]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(CONFIG_DIR, version_base="1.3"):
-        try:
-            config = compose(config_name, overrides=words)
-        except HydraException:
-            config = compose(config_name)
-    return list(_paths(config))
+def _compose(config_name: str) -> DictConfig:
+    """The config that the choices of groups on the command line make, without its other words."""
+    choices = [word for word in sys.argv[1:] if word.lstrip("+").partition("=")[0] in _groups()]
+    # Inside a job the composed config is at hand already; outside, Hydra has to be started anew.
+    if not GlobalHydra.instance().is_initialized():
+        with initialize_config_dir(CONFIG_DIR, version_base="1.3"):
+            return compose(config_name, overrides=choices)
+    return compose(config_name, overrides=choices)
 
 
 def _paths(config: DictConfig, prefix: str = "") -> Iterator[str]:

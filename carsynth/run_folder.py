@@ -10,6 +10,9 @@ from carsynth.errors import UserError
 
 CONFIG = "config.yaml"
 
+# What training leaves; a config alone is of a run that did not get so far.
+_MARKS_OF_A_RUN = ("checkpoints", "metrics.csv")
+
 
 @rank_zero_only
 def claim(folder: Path, config: dict[str, Any], ckpt_path: str | None) -> None:
@@ -22,7 +25,7 @@ def claim(folder: Path, config: dict[str, Any], ckpt_path: str | None) -> None:
         UserError: the folder holds another run.
     """
     target = folder / CONFIG
-    if target.exists() or (folder / "checkpoints").exists():
+    if any((folder / name).exists() for name in _MARKS_OF_A_RUN):
         resumes = ckpt_path is not None and folder.resolve() in Path(ckpt_path).resolve().parents
         if not resumes:
             raise UserError(

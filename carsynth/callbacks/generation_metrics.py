@@ -90,7 +90,7 @@ class GenerationMetrics(Callback):
         score = trainer.strategy.broadcast(self._metric.compute())
         if score == float("inf"):
             rank_zero_warn(f"generated photos are not finite: {self.monitor} is infinite")
-        pl_module.log(self.monitor, score, prog_bar=True, sync_dist=True)
+        pl_module.log(self.monitor, score, sync_dist=True)
         if not self._reals_fed:
             self._reals_fed = True
             features = self._metric.real_features()

@@ -13,9 +13,12 @@ from carsynth.callbacks.best_checkpoint import BestCheckpoint
 EXIT_CODE = 128 + signal.SIGTERM
 """What shells report of a process that SIGTERM ended: 143."""
 
+ASK_EVERY = 10
+"""Batches between two questions to the other processes, each of which waits for the device."""
+
 
 class StopOnSigterm(Callback):
-    """Saves ``last.ckpt`` at the end of the batch in which SIGTERM came to any process, and leaves.
+    """Saves ``last.ckpt`` behind the batch after SIGTERM came to any process, and leaves training.
 
     The signal's handler only sets a flag; Lightning's own runs a collective inside the signal and
     can deadlock. Training ends by ``SIGTERMException``, so that callbacks hear of it in
@@ -39,6 +42,8 @@ class StopOnSigterm(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        if trainer.world_size > 1 and batch_idx % ASK_EVERY:
+            return
         if not trainer.strategy.reduce_boolean_decision(self._received, all=False):
             return
         for callback in trainer.callbacks:  # type: ignore[attr-defined]

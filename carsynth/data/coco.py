@@ -43,7 +43,7 @@ class CarParts:
 
     Args:
         root: folder with ``annotations.json`` and ``JPEGImages/``, which may have subfolders.
-        label: ``view``, the quadrant of yaw that the visible parts speak for, or ``car``, one class.
+        label: ``view``, the quadrant of yaw that visible parts speak for, or ``car``, one class.
 
     Raises:
         UserError: a file or folder is missing or unreadable, an annotation uses a category that the
@@ -168,7 +168,7 @@ class CarParts:
 
 
 def _load(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """The lists ``images``, ``annotations`` and ``categories``, each entry with the keys it needs."""
+    """Lists ``images``, ``annotations`` and ``categories``, whose entries have the keys needed."""
     needed = {
         "images": ("id", "file_name"),
         "annotations": ("image_id", "category_id"),

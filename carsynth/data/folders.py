@@ -24,8 +24,9 @@ class PairedFolders:
         photos: folder of photos, with or without subfolders.
         masks: folder of masks, which may lie inside ``photos``; None where masks lie beside their
             photos as ``name_mask.*``.
-        mask_format: ``ids``, ``colours`` or ``binary`` (see :func:`carsynth.data.masks.mask_readers`),
-            or ``auto``, which tells it from the masks and stops where they leave a doubt.
+        mask_format: ``ids``, ``colours`` or ``binary``, as :func:`carsynth.data.masks.mask_readers`
+            defines them, or ``auto``, which tells it from the masks and stops where they leave a
+            doubt.
         colours: part name of each mask colour, such as ``{"255,0,0": "hood"}``, in place of the
             palette; ``auto`` then means ``colours``.
         label: ``view``, the quadrant of yaw that the visible parts speak for, which binary masks
@@ -116,10 +117,10 @@ def _list_pairs(
         photos = {name: paths for name, paths in files.items() if not name.endswith(_SUFFIX)}
         masks = {name: paths for name, paths in files.items() if name.endswith(_SUFFIX)}
     else:
-        nested = photo_folder if photo_folder.is_relative_to(mask_folder) else None
-        masks = list_pictures(mask_folder, without=nested)
         nested = mask_folder if mask_folder.is_relative_to(photo_folder) else None
         photos = list_pictures(photo_folder, without=nested)
+        nested = photo_folder if photo_folder.is_relative_to(mask_folder) else None
+        masks = list_pictures(mask_folder, without=nested)
     matched: dict[str, list[Path]] = {}
     for name, paths in masks.items():
         key = name if name in photos else name.removesuffix(_SUFFIX)

@@ -1,6 +1,7 @@
 """Mask pictures as part maps: ids, colours, or car against background; and telling which it is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ FORMATS = ("binary", "ids", "colours")
 
 _LOOKED_AT = 50  # masks that decide on a folder's format
 _UNKNOWN = 255
-_ONE_CHANNEL = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_ID_MODES = ("L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")  # one channel, more than one bit
 
 
 def mask_readers(colours: Mapping[str, str] | None = None) -> dict[str, Reader]:
@@ -63,7 +64,7 @@ def tell_format(masks: Sequence[Path], readers: Mapping[str, Reader]) -> str:
     left = set(FORMATS)
     told_by: dict[str, Path] = {}
     refusal: UserError | None = None
-    doubtful: tuple[Path, list[str]] | None = None
+    doubts: dict[tuple[str, str], Path] = {}
     shown = False
     for path in masks[:: -(-len(masks) // _LOOKED_AT)]:
         try:
@@ -85,8 +86,9 @@ def tell_format(masks: Sequence[Path], readers: Mapping[str, Reader]) -> str:
                 "bring them into one and set mask_format"
             )
         shown = shown or any((part_map != BACKGROUND).any() for part_map in maps.values())
-        if _differ([maps[name] for name in left]):
-            doubtful = (path, sorted(left))
+        for one, other in combinations(sorted(left), 2):
+            if not np.array_equal(maps[one], maps[other]):
+                doubts.setdefault((one, other), path)
     if refusal is not None and not shown and len(left) == len(FORMATS):
         raise refusal
     if not shown:
@@ -94,11 +96,12 @@ def tell_format(masks: Sequence[Path], readers: Mapping[str, Reader]) -> str:
             f"no mask such as {masks[0]} shows a car, so that their format cannot be told: set "
             f"mask_format to one of {', '.join(FORMATS)}"
         )
-    if len(left) > 1 and doubtful is not None and left >= set(doubtful[1]):
-        raise UserError(
-            f"{doubtful[0]} and the other masks can be read as {' or as '.join(doubtful[1])}: set "
-            "mask_format to the one that is meant"
-        )
+    for pair, path in doubts.items():
+        if left >= set(pair):
+            raise UserError(
+                f"{path} and the other masks can be read as {' or as '.join(pair)}: set "
+                "mask_format to the one that is meant"
+            )
     return next(name for name in FORMATS if name in left)
 
 
@@ -117,21 +120,17 @@ def _readings(
         picture.mode == "P"
         and {"ids", "binary"} <= maps.keys()
         and _is_black_and_white(picture)
-        and _differ([maps["ids"], maps["binary"]])
+        and not np.array_equal(maps["ids"], maps["binary"])
     ):
         del maps["ids"]
-    return maps, errors.get("ids" if picture.mode in _ONE_CHANNEL else "colours")
-
-
-def _differ(maps: list[NDArray[np.uint8]]) -> bool:
-    return any(not np.array_equal(maps[0], other) for other in maps[1:])
+    return maps, errors.get("ids" if picture.mode in _ID_MODES else "colours")
 
 
 def _read_ids(path: Path, picture: Image.Image) -> NDArray[np.uint8]:
-    if picture.mode not in _ONE_CHANNEL:
+    if picture.mode not in _ID_MODES:
         raise UserError(
-            f"{path} is a colour picture ({picture.mode}), not one of part ids: save it with one "
-            "channel or set mask_format=colours"
+            f"{path} is no picture of part ids (its mode is {picture.mode}): save it with one "
+            "channel, or set mask_format to colours or binary"
         )
     ids = np.asarray(picture).astype(np.int64)
     if (unknown := ids[(ids < 0) | (ids >= NUM_PARTS)]).size:
@@ -144,7 +143,7 @@ def _read_ids(path: Path, picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def _read_binary(path: Path, picture: Image.Image) -> NDArray[np.uint8]:
-    if picture.mode in _ONE_CHANNEL and not _is_black_and_white(picture):
+    if picture.mode in ("1", *_ID_MODES) and not _is_black_and_white(picture):
         values = np.asarray(picture).astype(np.int64)
     else:
         codes = _codes(_rgb(picture))
@@ -178,8 +177,8 @@ def _rgb(picture: Image.Image) -> NDArray[np.uint8]:
 
 def _codes(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Colours (H, W, 3) packed into one number each: red x 65536 + green x 256 + blue."""
-    red, green, blue = np.moveaxis(rgb.astype(np.int32), 2, 0)
-    return (red << 16) | (green << 8) | blue
+    codes: NDArray[np.int32] = rgb.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    return codes
 
 
 def _commonest(values: NDArray[np.integer]) -> tuple[int, int]:

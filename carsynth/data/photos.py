@@ -64,7 +64,7 @@ def over(picture: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
 
 
 def resize_photo(photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A photo (h, w, 3) stretched to (height, width); area where it shrinks, bicubic where it grows.
+    """A photo (h, w, 3) stretched to (height, width): by area to shrink, bicubic to grow.
 
     A photo that shrinks along one side and grows along the other is treated side by side.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from carsynth.data.files import write_atomically
 from carsynth.errors import UserError
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "validation", "test")
 
 
 def draw_splits(

@@ -113,7 +113,8 @@ class FrechetDistance(Metric):
         elif photo.dtype != torch.uint8:
             raise TypeError(f"pictures are uint8 or floats in [-1, 1], not {photo.dtype}")
         extractor = cast(nn.Module, self._extractor).to(photo.device)
-        features = torch.cat([extractor(part) for part in torch.split(photo, CHUNK)])
+        with torch.no_grad(), torch.autocast(photo.device.type, enabled=False):
+            features = torch.cat([extractor(part) for part in torch.split(photo, CHUNK)])
         features = features.to(self.device)
         exact = features.double()
         side = "real" if real else "fake"

@@ -77,12 +77,25 @@ class AdversarialModule(LightningModule):
         self._accumulate = accumulate
         self._clip_norm = clip_norm
         self._batches_held = 0
+        self._draws = torch.Generator()
+
+    def check_size(self, height: int, width: int) -> None:
+        """Holds a picture size against the networks before anything is read or trained.
+
+        Raises:
+            UserError: the networks cannot work at that size; names the nearest that fit.
+        """
+        self.generator.check_size(height, width)  # type: ignore[operator]
 
     # What a subclass writes ---------------------------------------------------------------------
 
     def generate(self, batch: CarBatch) -> Tensor:
         """Photos (B, 3, H, W) in [-1, 1] by the EMA generator, one for each sample of the batch."""
         raise NotImplementedError
+
+    def seed_draws(self, seed: int) -> None:
+        """Makes :meth:`generate` draw anew from ``seed``: the same photos for the same batches."""
+        self._draws = torch.Generator().manual_seed(seed)
 
     # What it calls ------------------------------------------------------------------------------
 
@@ -161,6 +174,8 @@ class AdversarialModule(LightningModule):
 
     def on_validation_start(self) -> None:
         self._average_buffers()
+        # The same draws at every validation, so that epochs are compared on equal terms.
+        self.seed_draws(0)
 
     def on_train_epoch_end(self) -> None:
         self._average_buffers()

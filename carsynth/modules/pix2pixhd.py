@@ -13,7 +13,6 @@ from carsynth.losses.adversarial import AdversarialLoss
 from carsynth.modules.adversarial import AdversarialModule
 from carsynth.modules.image_pool import ImagePool
 from carsynth.modules.look_clusters import LookClusters
-from carsynth.modules.shared_pass import SharedPass
 from carsynth.networks.layers import halve
 from carsynth.networks.pix2pixhd import FeatureEncoder, LocalEnhancer, MultiScaleDiscriminator
 
@@ -102,7 +101,6 @@ class Pix2PixHD(AdversarialModule):
         self._coarse = coarse_epochs > 0
         self._fixed_epochs = fixed_epochs
         self._look_rows: list[Tensor] = []
-        self._validation_draws: torch.Generator | None = None
 
     # The paper's step ---------------------------------------------------------------------------
 
@@ -116,7 +114,20 @@ class Pix2PixHD(AdversarialModule):
             photo, condition, seen_by_g = map(self._halved, (photo, condition, seen_by_g))
 
         fake = generator(seen_by_g)
-        ...
+        leaf = fake.detach().float().requires_grad_()
+        d = self.discriminator
+        rf, ff = d(condition, photo), d(condition, leaf)
+        from carsynth.losses.terms import feature_matching
+        terms = {"g_adversarial": sum(self._adversarial.generator(f[-1]) for f in ff), "feature_matching": feature_matching(rf, ff)}
+        w = self._weights
+        g = w["adversarial"] * terms["g_adversarial"] + w["feature_matching"] * terms["feature_matching"]
+        (gradient,) = torch.autograd.grad(g, leaf, retain_graph=True)
+        d_loss = sum(self._adversarial.discriminator(r[-1], f[-1]) for r, f in zip(rf, ff))
+        with self.turn("discriminator") as backward:
+            backward(d_loss)
+        with self.turn("generator") as backward:
+            backward(fake, gradient)
+        self.finish_batch(batch, {"d_adversarial": d_loss, **terms})
 
     def _with_looks_of(self, photo: Tensor, condition: Tensor) -> Tensor:
         """The generator's input: the condition and, with an encoder, the looks of the photo."""
@@ -159,13 +170,10 @@ class Pix2PixHD(AdversarialModule):
         return F.interpolate(small, part_map.shape[1:], mode="bilinear")
 
     def generate(self, batch: CarBatch) -> Tensor:
-        assert self._validation_draws is not None
-        return self.draw(batch.part_map, self._validation_draws)
+        return self.draw(batch.part_map, self._draws)
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        # The same looks at every validation, so that epochs are compared on equal terms.
-        self._validation_draws = torch.Generator().manual_seed(0)
         self._store_looks()
 
     def _store_looks(self) -> None:

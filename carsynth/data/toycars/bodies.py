@@ -49,7 +49,7 @@ BODY_STYLES: tuple[BodyStyle, ...] = (
         width=1.82,
         height=1.45,
         axles=(0.92, 3.66),
-        wheel_radius=0.335,
+        wheel_radius=0.348,
         sill=0.19,
         shoulder=((0.0, 0.70), (0.4, 0.79), (1.25, 0.92), (2.5, 0.95), (3.9, 0.99), (4.65, 0.97)),
         cabin=(1.18, 2.02, 3.10, 4.02),
@@ -65,7 +65,7 @@ BODY_STYLES: tuple[BodyStyle, ...] = (
         width=1.74,
         height=1.46,
         axles=(0.80, 3.28),
-        wheel_radius=0.315,
+        wheel_radius=0.328,
         sill=0.18,
         shoulder=((0.0, 0.70), (0.35, 0.80), (1.05, 0.93), (2.5, 0.97), (3.7, 1.02), (3.95, 1.01)),
         cabin=(1.00, 1.74, 3.28, 3.86),
@@ -81,7 +81,7 @@ BODY_STYLES: tuple[BodyStyle, ...] = (
         width=1.79,
         height=1.49,
         axles=(0.86, 3.48),
-        wheel_radius=0.325,
+        wheel_radius=0.336,
         sill=0.18,
         shoulder=((0.0, 0.72), (0.35, 0.81), (1.1, 0.94), (2.5, 0.98), (3.9, 1.02), (4.22, 1.01)),
         cabin=(1.06, 1.84, 3.50, 4.10),
@@ -95,11 +95,11 @@ BODY_STYLES: tuple[BodyStyle, ...] = (
         doors=5,
         length=4.60,
         width=1.88,
-        height=1.70,
+        height=1.74,
         axles=(0.92, 3.60),
         wheel_radius=0.375,
-        sill=0.27,
-        shoulder=((0.0, 0.85), (0.35, 0.95), (1.1, 1.06), (2.5, 1.10), (4.2, 1.13), (4.60, 1.12)),
+        sill=0.28,
+        shoulder=((0.0, 0.90), (0.35, 1.00), (1.1, 1.09), (2.5, 1.12), (4.2, 1.15), (4.60, 1.14)),
         cabin=(1.12, 1.82, 4.02, 4.50),
         roof_drop=(0.05, 0.05),
         door_lines=(1.38, 2.42, 3.36),
@@ -129,12 +129,12 @@ BODY_STYLES: tuple[BodyStyle, ...] = (
         doors=2,
         length=4.48,
         width=1.85,
-        height=1.32,
+        height=1.34,
         axles=(0.90, 3.54),
-        wheel_radius=0.345,
+        wheel_radius=0.358,
         sill=0.155,
-        shoulder=((0.0, 0.61), (0.4, 0.71), (1.35, 0.85), (2.6, 0.88), (3.7, 0.94), (4.48, 0.92)),
-        cabin=(1.32, 2.10, 2.72, 3.98),
+        shoulder=((0.0, 0.62), (0.4, 0.75), (1.35, 0.86), (2.6, 0.88), (3.7, 0.94), (4.48, 0.92)),
+        cabin=(1.32, 2.02, 2.88, 4.02),
         roof_drop=(0.04, 0.08),
         door_lines=(1.42, 2.66),
         tail=0.55,
@@ -158,6 +158,8 @@ class Make:
     """Metres by which the windshield's foot moves back."""
     nose: float
     """Metres by which the hood's front edge is raised."""
+    square: float
+    """How square the nose is in plan: 2 is an ellipse, 6 nearly a box."""
     grille: str
     headlight: str
     taillight: str
@@ -167,12 +169,12 @@ class Make:
 
 
 MAKES: tuple[Make, ...] = (
-    Make("alvar", 1.00, 1.00, 1.00, 0.00, 0.00, "bars", "swept", "wedge", "five", False),
-    Make("brenna", 1.03, 0.98, 1.02, 0.06, 0.01, "kidneys", "twin", "hook", "ten", False),
-    Make("cordova", 0.97, 1.03, 0.98, -0.04, 0.02, "slot", "round", "round", "disc", True),
-    Make("dravik", 1.01, 1.02, 1.03, 0.05, 0.06, "slats", "square", "tower", "six", True),
-    Make("elowen", 1.00, 0.97, 1.01, -0.03, -0.02, "closed", "strip", "strip", "blade", False),
-    Make("fjordan", 1.02, 1.01, 1.00, 0.03, 0.03, "shield", "hammer", "tower", "seven", False),
-    Make("grimaldo", 0.98, 0.96, 1.03, 0.04, -0.02, "mouth", "almond", "twin", "five", False),
-    Make("hokusei", 0.96, 1.01, 0.97, -0.02, 0.01, "wing", "angular", "wedge", "ten", True),
+    Make("alvar", 1.00, 1.00, 1.00, 0.00, 0.00, 3.2, "bars", "swept", "wedge", "five", False),
+    Make("brenna", 1.03, 0.98, 1.02, 0.06, 0.01, 4.2, "kidneys", "twin", "hook", "ten", False),
+    Make("cordova", 0.97, 1.03, 0.98, -0.04, 0.02, 2.8, "slot", "round", "round", "disc", True),
+    Make("dravik", 1.01, 1.02, 1.03, 0.05, 0.06, 6.0, "slats", "square", "tower", "six", True),
+    Make("elowen", 1.00, 0.97, 1.01, -0.03, -0.02, 3.0, "closed", "strip", "strip", "blade", False),
+    Make("fjordan", 1.02, 1.01, 1.00, 0.03, 0.03, 4.6, "shield", "hammer", "tower", "seven", False),
+    Make("grimaldo", 0.98, 0.96, 1.03, 0.04, -0.02, 2.7, "mouth", "almond", "twin", "five", False),
+    Make("hokusei", 0.96, 1.01, 0.97, -0.02, 0.01, 3.8, "wing", "angular", "wedge", "ten", True),
 )

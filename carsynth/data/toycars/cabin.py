@@ -93,7 +93,11 @@ class Cabin:
             return self.front(t) - self._front_bow(t) * (1.0 - back), width * place
         return self.rear(t) + self._rear_bow(t) * (1.0 - back), width * place
 
-    def _roof(self, d: float) -> float:
+    def foot(self, across: float) -> float:
+        """Distance from the nose of the windshield's foot, ``across`` from the middle, 0 to 1."""
+        return self._flat("front", across, 0.0)[0]
+
+    def roof(self, d: float) -> float:
         """Height of the roof's edge."""
         front, rear = self.front(1.0), self.rear(1.0)
         rel = (d - (front + rear) / 2) / ((rear - front) / 2)
@@ -105,7 +109,7 @@ class Cabin:
         d, y = self._flat(wall, place, t)
         foot = self._flat(wall, place, 0.0)[0]
         low = self.shape.shoulder(foot) - 0.03
-        high = self._roof(self._flat(wall, place, 1.0)[0])
+        high = self.roof(self._flat(wall, place, 1.0)[0])
         below = (1.0 - t) * (high - low)
         inset = 0.0
         if below < _ROUNDING:
@@ -161,13 +165,13 @@ def _add_rail(builder: MeshBuilder, cabin: Cabin) -> None:
     first, last = cabin.front(1.0) + 0.12, cabin.rear(1.0) - 0.08
     places = [first + (last - first) * k / 8 for k in range(9)]
     y = cabin.half_widths[1] - 0.085
-    section = ((0.025, -0.03), (0.02, 0.045), (-0.02, 0.045), (-0.025, -0.03))
+    section = ((0.025, -0.03), (0.02, 0.03), (-0.02, 0.03), (-0.025, -0.03))
     rows: list[list[Point]] = []
     for across, up in section:
         line: list[Point] = []
         for k, d in enumerate(places):
             lift = -0.02 if k in (0, 8) else up
-            z = cabin._roof(d) + 0.015 + lift
+            z = cabin.roof(d) + 0.015 + lift
             line.append((cabin.shape.x(d), y + across, z))
         rows.append(line)
     builder.patch(rows, chart.RAIL, 1.0)

@@ -13,7 +13,7 @@ Above it lies the lower shell: u along the outline from the nose, v the height o
 CABIN_SPAN = 0.6
 
 LID = 2.15
-"""Top of hood, roof and deck seen from above: u = LID_LEFT + d, v = LID + distance to the middle."""
+"""Top of hood, roof and deck seen from above: u = LID_LEFT + d, v = LID + the car's |y|."""
 
 LID_LEFT = 0.3
 

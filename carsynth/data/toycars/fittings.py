@@ -46,9 +46,7 @@ def add_wheels(builder: MeshBuilder, shape: Shape) -> None:
                 size = radius * share
                 row.append((centre + size * across, face + out, radius + size * up))
                 painted = 0.9 * radius if out < -0.1 else min(size, 0.97 * radius)
-                line.append(
-                    (chart.WHEEL[0] + painted * across, chart.WHEEL[1] + painted * up)
-                )
+                line.append((chart.WHEEL[0] + painted * across, chart.WHEEL[1] + painted * up))
             rows.append(row)
             places.append(line)
         light = [[0.3 if out < -0.1 else 0.85] * (_SEGMENTS + 1) for _, out in _PROFILE]
@@ -59,7 +57,7 @@ def add_mirrors(builder: MeshBuilder, shape: Shape) -> None:
     """Adds the left mirror: a rounded housing on a foot, its glass to the rear."""
     d = shape.door_lines[0] + 0.14
     z = shape.shoulder(d) + 0.11
-    y = shape.half_width * 0.955 + 0.12
+    y = shape.half_width * 0.955 + 0.07
     scale = 1.2 if shape.bed else 1.0
     deep, wide, high = 0.075 * scale, 0.115 * scale, 0.078 * scale
     sections = ((-1.0, 0.05), (-0.85, 0.55), (-0.45, 0.88), (0.2, 1.0), (1.0, 0.92))

@@ -91,8 +91,8 @@ class MeshBuilder:
         return Mesh(
             points=points,
             normals=normals,
-            chart=np.tile(np.array(self._chart, dtype=np.float64), (2, 1)),
-            openness=np.tile(np.array(self._openness, dtype=np.float64), 2),
+            chart=np.tile(np.round(np.array(self._chart, dtype=np.float64), 5), (2, 1)),
+            openness=np.tile(np.round(np.array(self._openness, dtype=np.float64), 5), 2),
             faces=faces[solid],
             right=(np.arange(len(faces)) >= len(half))[solid],
         )

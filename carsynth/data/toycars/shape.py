@@ -5,9 +5,6 @@ from functools import cached_property
 
 from carsynth.data.toycars.bodies import BodyStyle, Curve, Make
 
-FRONT_OUTLINE = (2.3, 3.2)
-"""Exponents of the nose's rounding in plan, along and across."""
-
 
 def smooth(curve: Curve, at: float) -> float:
     """A curve through its knots with continuous slope, held constant beyond its ends."""
@@ -100,13 +97,23 @@ class Shape:
 
     def shoulder(self, d: float) -> float:
         """Height where the side turns over into hood, deck or cabin."""
+        away = (d - self.axles[0]) / 0.8
+        return self._shoulder(d) + self._fender * max(0.0, 1.0 - away * away)
+
+    def _shoulder(self, d: float) -> float:
         z = self.lifted(smooth(self.style.shoulder, d / self.make.stretch))
         return z + self.make.nose * max(0.0, 1.0 - d / 1.3)
+
+    @cached_property
+    def _fender(self) -> float:
+        """How far the shoulder must rise over the front wheel to leave metal above its arch."""
+        arch = self.wheel_radius + self.arch_radius
+        return max(0.0, arch + 0.10 - self._shoulder(self.axles[0]))
 
     def outline(self, d: float) -> float:
         """Half width of the plan at ``d``, without the sides' barrel shape."""
         if d < self.nose:
-            along, across = FRONT_OUTLINE
+            along, across = self.nose_outline
             left = 1.0 - max(d, 0.0) / self.nose
             return self.half_width * float((1.0 - left**along) ** (1.0 / across))
         rest = self.length - d
@@ -115,6 +122,11 @@ class Shape:
             left = 1.0 - max(rest, 0.0) / self.style.tail
             return self.half_width * float((1.0 - left**along) ** (1.0 / across))
         return self.half_width
+
+    @cached_property
+    def nose_outline(self) -> tuple[float, float]:
+        """Exponents of the nose's rounding in plan, along and across."""
+        return 2.3, self.make.square
 
     @cached_property
     def tail_outline(self) -> tuple[float, float]:

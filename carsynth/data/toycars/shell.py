@@ -6,7 +6,7 @@ from functools import cached_property
 
 from carsynth.data.toycars import chart
 from carsynth.data.toycars.mesh import MeshBuilder, Point
-from carsynth.data.toycars.shape import FRONT_OUTLINE, Shape, corner
+from carsynth.data.toycars.shape import Shape, corner
 
 _ACROSS = (0.0, 0.2, 0.4, 0.56, 0.7, 0.8, 0.88, 0.94)
 """Half widths, as shares, of the columns that go round a nose or a tail."""
@@ -36,7 +36,7 @@ class Shell:
     def columns(self) -> tuple[Column, ...]:
         """From the middle of the nose along the left side to the middle of the tail."""
         shape = self.shape
-        nose = [corner(y, *FRONT_OUTLINE) * shape.nose for y in _ACROSS]
+        nose = [corner(y, *shape.nose_outline) * shape.nose for y in _ACROSS]
         tail = [
             shape.length - corner(y, *shape.tail_outline) * shape.style.tail
             for y in reversed(_ACROSS)
