@@ -1,7 +1,9 @@
 """What the processes of one run owe each other: one voice, and a command line to start more."""
 
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +17,28 @@ from omegaconf import OmegaConf
 def announce(line: str) -> None:
     """Prints a line once, whatever the number of processes."""
     print(f"carsynth: {line}", flush=True)
+
+
+_REMARKS = (
+    r".*isinstance\(treespec, LeafSpec\).*",  # between Lightning and torch
+    r".*torch.distributed.nn.functional.all_gather is deprecated.*",
+    r".*module\(s\) in eval mode at the start of training.*",  # the EMA copy is meant to be
+    r".*does not have many workers.*",  # samples are cached
+    r".*is smaller than the logging interval.*",  # the score is logged every epoch all the same
+    r"Checkpoint directory .* exists and is not empty.*",  # run_folder.py sees to that
+)
+
+
+def hush() -> None:
+    """Leaves out what Lightning says on every run and a user of carsynth can do nothing about."""
+    for remark in _REMARKS:
+        warnings.filterwarnings("ignore", message=remark)
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero"):
+        logging.getLogger(name).addFilter(lambda record: not _is_remark(record.getMessage()))
+
+
+def _is_remark(message: str) -> bool:
+    return message.startswith(("GPU available", "TPU available")) or "litlogger" in message
 
 
 @contextmanager

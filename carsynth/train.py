@@ -12,7 +12,7 @@ from carsynth.callbacks.loggers import finish_wandb
 from carsynth.callbacks.run_record import RunRecord
 from carsynth.checkpoint import check_resumable, warm_start
 from carsynth.cli import door
-from carsynth.launch import announce, replayable
+from carsynth.launch import announce, hush, replayable
 from carsynth.run_folder import claim
 
 
@@ -24,6 +24,7 @@ def train(config: DictConfig) -> float | None:
     Raises:
         UserError: anything about the config, the data or a checkpoint that the user can mend.
     """
+    hush()
     record = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     if config.ckpt_path is not None:
         check_resumable(config.ckpt_path, record)

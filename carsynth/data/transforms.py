@@ -1,6 +1,7 @@
 """albumentations over photo and part map together, with left and right kept true in mirrors."""
 
 import random
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,10 +34,12 @@ class Augmentation:
     def __init__(
         self, transforms: Sequence[A.BasicTransform], class_twins: Sequence[int], seed: int
     ) -> None:
-        self._compose = A.Compose(
-            list(transforms),
-            keypoint_params=A.KeypointParams(format="xy", remove_invisible=False),
-        )
+        with warnings.catch_warnings():  # that no transform moves key points is no fault here
+            warnings.filterwarnings("ignore", message="Got processor for keypoints")
+            self._compose = A.Compose(
+                list(transforms),
+                keypoint_params=A.KeypointParams(format="xy", remove_invisible=False),
+            )
         self._class_twins = tuple(class_twins)
         self._seed = seed
 

@@ -51,6 +51,9 @@ class AdversarialModule(LightningModule):
         compile: run the training forward and backward through ``torch.compile``.
     """
 
+    parameters_may_rest = False
+    """Whether a turn may leave parameters of its player without a gradient, as schedules do."""
+
     def __init__(
         self,
         generator: nn.Module,
@@ -66,10 +69,13 @@ class AdversarialModule(LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.generator = generator
-        self.discriminator = discriminator
-        self.generator_ema = averaged_copy(generator, ema_decay)
+        # Convolutions are fastest in this layout, on the CPU and on a GPU's tensor cores.
+        self.generator = generator.to(memory_format=torch.channels_last)
+        self.discriminator = discriminator.to(memory_format=torch.channels_last)
+        self.generator_ema = averaged_copy(self.generator, ema_decay)
         self.compiled = compile
+        if compile:
+            self.generator.compile()
         self.seen = 0
         """Real photos that the discriminator has seen, all processes together."""
         self._optimizer_factories = (optimizer_g, optimizer_d)

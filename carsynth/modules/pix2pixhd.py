@@ -13,6 +13,7 @@ from carsynth.losses.adversarial import AdversarialLoss
 from carsynth.modules.adversarial import AdversarialModule
 from carsynth.modules.image_pool import ImagePool
 from carsynth.modules.look_clusters import LookClusters
+from carsynth.modules.shared_pass import SharedPass, Verdict
 from carsynth.networks.layers import halve
 from carsynth.networks.pix2pixhd import FeatureEncoder, LocalEnhancer, MultiScaleDiscriminator
 
@@ -96,11 +97,16 @@ class Pix2PixHD(AdversarialModule):
         self._adversarial = adversarial
         self._weights = dict(weights)
         self._instance_edges = instance_edges
+        # G1's own output layer rests once it has an enhancer around it, and all of it while held.
+        self.parameters_may_rest = isinstance(self.generator, LocalEnhancer)
         self._pool = ImagePool(pool_size)
         self._coarse_epochs = coarse_epochs
         self._coarse = coarse_epochs > 0
         self._fixed_epochs = fixed_epochs
         self._look_rows: list[Tensor] = []
+        self._shared_pass = SharedPass(
+            self.discriminator, adversarial, self._weights, compiled=self.compiled
+        )
 
     # The paper's step ---------------------------------------------------------------------------
 
@@ -114,20 +120,34 @@ class Pix2PixHD(AdversarialModule):
             photo, condition, seen_by_g = map(self._halved, (photo, condition, seen_by_g))
 
         fake = generator(seen_by_g)
-        leaf = fake.detach().float().requires_grad_()
-        d = self.discriminator
-        rf, ff = d(condition, photo), d(condition, leaf)
-        from carsynth.losses.terms import feature_matching
-        terms = {"g_adversarial": sum(self._adversarial.generator(f[-1]) for f in ff), "feature_matching": feature_matching(rf, ff)}
-        w = self._weights
-        g = w["adversarial"] * terms["g_adversarial"] + w["feature_matching"] * terms["feature_matching"]
-        (gradient,) = torch.autograd.grad(g, leaf, retain_graph=True)
-        d_loss = sum(self._adversarial.discriminator(r[-1], f[-1]) for r, f in zip(rf, ff))
+        verdict = self._judge(condition, photo, fake)
         with self.turn("discriminator") as backward:
-            backward(d_loss)
+            backward(verdict.d_loss)
         with self.turn("generator") as backward:
-            backward(fake, gradient)
-        self.finish_batch(batch, {"d_adversarial": d_loss, **terms})
+            backward(fake, verdict.photo_gradient.to(fake.dtype))
+        terms = {f"g_{name}": value for name, value in verdict.terms.items()}
+        self.finish_batch(batch, {"d_adversarial": verdict.d_loss, **terms})
+
+    def _judge(self, condition: Tensor, photo: Tensor, fake: Tensor) -> Verdict:
+        verdict = self._shared_pass(condition, photo, fake)
+        if self._pool.size:
+            past_condition, past = self._pool.query(condition, fake.detach().float())
+            of_real = self.discriminator(condition, photo)
+            of_past = self.discriminator(past_condition, past)
+            losses = [
+                self._adversarial.discriminator(real[-1], fakes[-1])
+                for real, fakes in zip(of_real, of_past, strict=True)
+            ]
+            verdict = verdict._replace(d_loss=torch.stack(losses).sum())
+        if self.perceptual is not None:
+            leaf = fake.detach().float().requires_grad_()
+            term = self.perceptual(leaf, photo)
+            (gradient,) = torch.autograd.grad(self._weights["perceptual"] * term, leaf)
+            verdict = verdict._replace(
+                terms={**verdict.terms, "perceptual": term.detach()},
+                photo_gradient=verdict.photo_gradient + gradient,
+            )
+        return verdict
 
     def _with_looks_of(self, photo: Tensor, condition: Tensor) -> Tensor:
         """The generator's input: the condition and, with an encoder, the looks of the photo."""

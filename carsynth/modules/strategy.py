@@ -15,6 +15,9 @@ from carsynth.errors import UserError
 class HasPlayers(Protocol):
     """A module that names the networks whose gradients are reduced on their own."""
 
+    parameters_may_rest: bool
+    """Whether a player's turn may leave some of its parameters without a gradient."""
+
     def players(self) -> Mapping[str, nn.Module]: ...
 
 
@@ -28,12 +31,12 @@ class PlayerDDPStrategy(DDPStrategy):
     """
 
     def configure_ddp(self) -> None:
-        self._ddp_kwargs.setdefault("find_unused_parameters", True)
+        module = cast(HasPlayers, self.lightning_module)
+        self._ddp_kwargs["find_unused_parameters"] = module.parameters_may_rest
         # Batch statistics are averaged by the module before each validation.
-        self._ddp_kwargs.setdefault("broadcast_buffers", False)
-        players = cast(HasPlayers, self.lightning_module).players()
+        self._ddp_kwargs["broadcast_buffers"] = False
         self._reducers: dict[str, DistributedDataParallel] = {
-            name: self._setup_model(network) for name, network in players.items()
+            name: self._setup_model(network) for name, network in module.players().items()
         }
         self._turn: str | None = None
 

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from carsynth.networks.layers import (
     InstanceNorm,
-    ReflectConv,
+    LogitConv,
+    PhotoConv,
     ResidualBlock,
     check_size,
     down,
@@ -50,7 +51,7 @@ class GlobalGenerator(nn.Module):
             parts += up(coarse, fine)
         self.divisor = 2**downsamplings
         self.body = nn.Sequential(*parts)
-        self.output = ReflectConv(widths[0], out_channels, 7)
+        self.output = PhotoConv(widths[0], out_channels, 7)
         init_weights(self.modules())
 
     def check_size(self, height: int, width: int) -> None:
@@ -109,7 +110,7 @@ class LocalEnhancer(nn.Module):
             blocks = [ResidualBlock(coarse) for _ in range(local_blocks)]
             self.halvers.append(nn.Sequential(*stem(in_channels, fine), *down(fine, coarse)))
             self.doublers.append(nn.Sequential(*blocks, *up(coarse, fine)))
-        self.output = ReflectConv(widths[0], out_channels, 7)
+        self.output = PhotoConv(widths[0], out_channels, 7)
         init_weights(self.modules())
 
     def check_size(self, height: int, width: int) -> None:
@@ -149,7 +150,7 @@ class PatchDiscriminator(nn.Module):
             for index, (before, after) in enumerate(pairwise(widths))
         )
         self.norm = InstanceNorm()
-        self.last = nn.Conv2d(widths[-1], 1, 4, padding=2)
+        self.last = LogitConv(widths[-1], 4, padding=2)
 
     def embed(self, condition: Tensor) -> Tensor:
         """The condition's share of the first layer, bias included, (B, width, ., .)."""
@@ -224,7 +225,8 @@ class FeatureEncoder(nn.Module):
         for fine, coarse in reversed(levels):
             parts += up(coarse, fine)
         self.divisor = 2**downsamplings
-        self.body = nn.Sequential(*parts, ReflectConv(width, out_channels, 7), nn.Tanh())
+        self.out_channels = out_channels
+        self.body = nn.Sequential(*parts, PhotoConv(width, out_channels, 7), nn.Tanh())
         init_weights(self.modules())
 
     def check_size(self, height: int, width: int) -> None:

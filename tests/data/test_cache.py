@@ -77,7 +77,7 @@ def test_bad_samples_are_skipped_and_listed(tmp_path: Path) -> None:
 
 def test_a_split_of_bad_samples_only_stops() -> None:
     source = NumberedCars(5, bad=(3, 4))
-    with pytest.raises(UserError, match="none of the 2 samples of the test split .*car-003 is"):
+    with pytest.raises(UserError, match=r"none of the 2 samples of the test split .*car-003 is"):
         cache(source, skip=True).load("test", source.names[3:])
 
 
@@ -120,6 +120,7 @@ def mark(store: Store, row: int) -> None:
 def test_processes_see_the_same_bytes(temporary: Path, method: str, in_memory: bool) -> None:
     """Neither a copy in the child, nor a file that goes when the child does."""
     store = Store(3, SIZE, in_memory)
+    store.photos.zero_()
     worker = multiprocessing.get_context(method).Process(target=mark, args=(store, 1))
     worker.start()
     worker.join(60)

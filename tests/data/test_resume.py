@@ -73,6 +73,7 @@ def fit(
     return diary
 
 
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists:UserWarning")
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
     ("saving", "saved_after"),

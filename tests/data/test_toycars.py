@@ -36,7 +36,13 @@ from carsynth.labels import (
 
 STYLES = {style.name: style for style in BODY_STYLES}
 
-PINNED = {}
+PINNED = {
+    (0, (128, 128)): "6fa57639efb01316a099d4504d713538554a23f1f06ce4d9ac014326c0f632e1",
+    (1, (128, 224)): "abd992c1fdde4d8429b8541339c06ddf567ab4f3872134f987e26d430872ca89",
+    (2, (64, 64)): "1a8c12e6786d487886c248597ad241592360dd74e9421cd3baad52503cd970fe",
+    (3, (576, 768)): "aa2d8316b1e285fe6db85ae8a5c70be10531455402e049607ce2a83005e1e43e",
+}
+"""sha256 of photo and part map by index and size; a new look for the cars changes it."""
 
 
 def a_car(
@@ -150,7 +156,7 @@ def test_the_camera_stands_where_the_yaw_says() -> None:
     assert columns < np.nonzero(left == PART_ID["back_left_door"])[1].mean()
     assert {"front_bumper", "hood", "front_left_light", "front_left_door"} <= seen(sedan, 40.0)
     assert {"trunk", "back_bumper", "back_right_light", "back_right_door"} <= seen(sedan, 220.0)
-    assert not {"trunk", "back_left_light", "front_right_door"} & seen(sedan, 40.0)
+    assert not {"back_glass", "back_right_light", "front_right_door"} & seen(sedan, 40.0)
 
 
 @pytest.mark.parametrize("style", BODY_STYLES, ids=lambda style: style.name)
@@ -227,10 +233,10 @@ def test_triangles_that_share_an_edge_leave_no_gap() -> None:
 
 
 def test_the_nearer_triangle_hides_the_farther_and_backs_are_not_drawn() -> None:
-    whole, back = [(0, 0), (0, 8), (8, 0)], [(0, 0), (8, 0), (0, 8)]
+    whole, back = [(0, 0), (0, 4), (4, 0)], [(0, 0), (4, 0), (0, 4)]
     near, far, turned = 0.5, 0.25, 0.9
-    assert (a_raster([whole, whole, back], [near, far, turned])[:3, :3] == 1).all()
-    assert (a_raster([whole, whole, back], [far, near, turned])[:3, :3] == 2).all()
+    assert (a_raster([whole, whole, back], [near, far, turned])[:2, :2] == 1).all()
+    assert (a_raster([whole, whole, back], [far, near, turned])[:2, :2] == 2).all()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,14 @@ import torch
 from torch.nn import functional as F
 
 from carsynth.errors import UserError
-from carsynth.networks.layers import InstanceNorm, ReflectConv, check_size, halve
+from carsynth.networks.layers import (
+    InstanceNorm,
+    LogitConv,
+    PhotoConv,
+    ReflectConv,
+    check_size,
+    halve,
+)
 
 
 def _reference_norm(x: torch.Tensor, eps: float = 1e-5) -> torch.Tensor:
@@ -96,3 +103,32 @@ def test_size_that_cannot_be_halved_is_a_users_mistake(
 
 def test_size_that_fits() -> None:
     check_size(32, 48, 16)
+
+
+@pytest.mark.parametrize("size", [(12, 18), (11, 18)])
+def test_photo_conv_is_a_reflect_conv(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    conv = PhotoConv(5, 3, 7).double()
+    plain = ReflectConv(5, 3, 7).double()
+    plain.load_state_dict(conv.state_dict())
+    _assert_same_with_gradients(conv, plain, torch.randn(2, 5, *size, dtype=torch.float64))
+
+
+def test_logit_conv_is_a_convolution() -> None:
+    torch.manual_seed(0)
+    conv = LogitConv(6, 4, padding=2).double()
+    plain = torch.nn.Conv2d(6, 1, 4, padding=2).double()
+    plain.load_state_dict(conv.state_dict())
+    _assert_same_with_gradients(conv, plain, torch.randn(2, 6, 7, 9, dtype=torch.float64))
+
+
+def _assert_same_with_gradients(
+    layer: torch.nn.Module, plain: torch.nn.Module, x: torch.Tensor
+) -> None:
+    x.requires_grad_()
+    ours, theirs = layer(x), plain(x)
+    torch.testing.assert_close(ours, theirs)
+    incoming = torch.randn_like(ours)
+    mine = torch.autograd.grad(ours, [x, *layer.parameters()], incoming)
+    expected = torch.autograd.grad(theirs, [x, *plain.parameters()], incoming)
+    torch.testing.assert_close(mine, expected)
