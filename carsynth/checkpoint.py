@@ -1,4 +1,4 @@
-"""Checkpoints from outside: read without executing anything, rebuilt into a module, started from."""
+"""Checkpoints: read without executing anything, rebuilt into a module, started from."""
 
 import pickle
 import zipfile
@@ -56,7 +56,8 @@ def check_resumable(path: str | Path, config: dict[str, Any]) -> None:
     theirs = read_checkpoint(path)[CHECKPOINT_KEY]["config"]["arch"]
     ours = config["arch"]
     differing = sorted(
-        key for key in ours.keys() | theirs.keys()
+        key
+        for key in ours.keys() | theirs.keys()
         if key != "module" and ours.get(key) != theirs.get(key)
     )
     if differing:

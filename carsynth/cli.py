@@ -83,9 +83,9 @@ def _explain(error: Exception, config_name: str) -> str | None:
         options = list(error.options or [])
         if group:
             return f"there is no {group}={name}{_nearest(name, options)}; known: {_joined(options)}"
-    if isinstance(error, ConfigCompositionException):
-        if named := re.search(r"Could not (?:override|append|find) '\+?([^'=]+)", str(error)):
-            return _unknown(named.group(1), config_name)
+    named = re.search(r"Could not (?:override|append|find) '\+?([^'=]+)", str(error))
+    if isinstance(error, ConfigCompositionException) and named:
+        return _unknown(named.group(1), config_name)
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set: add {error.full_key}=VALUE"
     return _one_line(error)
@@ -99,7 +99,9 @@ def _explain_instantiation(error: InstantiationException) -> str | None:
         if isinstance(cause, OmegaConfBaseException):
             return _one_line(cause)
         text = str(cause)
-        if isinstance(cause, TypeError) and (key := re.search(r"unexpected keyword .*?'(\w+)", text)):
+        if isinstance(cause, TypeError) and (
+            key := re.search(r"unexpected keyword .*?'(\w+)", text)
+        ):
             where = re.search(r"full_key: (\S+)", str(error))
             prefix = f"{where.group(1)}." if where else ""
             return f"there is no key {prefix}{key.group(1)}: remove it"
@@ -152,7 +154,7 @@ def _paths(config: DictConfig, prefix: str = "") -> Iterator[str]:
 
 def _nearest(word: str, known: list[str]) -> str:
     """``; did you mean X?`` where X is close enough to be meant."""
-    # A last part that fits exactly beats letters: sise in data.sise, batch_size for data.batch_size.
+    # Failing letters, a last part that fits: batch_size for data.batch_size.
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     close = close or [path for path in known if path.rpartition(".")[2] == word][:1]
     return f"; did you mean {close[0]}?" if close else ""

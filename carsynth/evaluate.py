@@ -1,4 +1,4 @@
-"""``python -m carsynth.evaluate ckpt_path=FILE``, or ``real=DIR fake=DIR``: scores beside floors."""
+"""``python -m carsynth.evaluate ckpt_path=FILE``, or ``real=DIR fake=DIR``: score and floor."""
 
 import json
 import platform
@@ -15,7 +15,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 import carsynth
-from carsynth.checkpoint import CHECKPOINT_KEY, module_from_checkpoint, read_checkpoint
+from carsynth.callbacks.run_record import CHECKPOINT_KEY
+from carsynth.checkpoint import module_from_checkpoint, read_checkpoint
 from carsynth.cli import door
 from carsynth.data.datamodule import CarDataModule
 from carsynth.data.files import list_pictures, write_atomically
@@ -132,7 +133,9 @@ def _chained(reals: Iterator[Tensor], fakes: Iterator[Tensor]) -> Iterator[tuple
 def _table(result: dict[str, Any]) -> str:
     floor = result["floor"]
     rows = [("metric", "score", "floor", "score / floor", "real", "generated")]
-    shown = "-" if floor is None else f"{floor['mean']:.4g} ± {floor['std']:.2g} (n={floor['half']})"
+    shown = (
+        "-" if floor is None else f"{floor['mean']:.4g} ± {floor['std']:.2g} (n={floor['half']})"
+    )
     ratio = "-" if floor is None or not floor["mean"] else f"{result['score'] / floor['mean']:.2f}"
     rows.append(
         (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 class Part(NamedTuple):
-    """One entry of the taxonomy; ``colour`` is RGB in 0 to 255, ``twin`` the mirrored part's name."""
+    """A part: ``colour`` is RGB in 0 to 255, ``twin`` the name of the mirrored part."""
 
     name: str
     colour: tuple[int, int, int]

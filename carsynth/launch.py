@@ -6,11 +6,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 
 @rank_zero_only
@@ -55,7 +56,7 @@ def replayable() -> Iterator[None]:
         hydra = HydraConfig.get()
         if hydra.mode == RunMode.MULTIRUN:
             sys.argv[1:] = list(hydra.overrides.task)
-            OmegaConf.set_readonly(hydra, False)
+            OmegaConf.set_readonly(cast(DictConfig, hydra), False)
             hydra.run.dir = hydra.runtime.output_dir
     try:
         yield

@@ -1,4 +1,4 @@
-"""``python -m carsynth.sample ckpt_path=FILE output_dir=DIR ...``: photos from a checkpoint alone."""
+"""``python -m carsynth.sample ckpt_path=FILE output_dir=DIR``: photos from a checkpoint alone."""
 
 from itertools import cycle, islice
 from pathlib import Path
@@ -10,7 +10,8 @@ from omegaconf import DictConfig
 from PIL import Image
 from tqdm import tqdm
 
-from carsynth.checkpoint import CHECKPOINT_KEY, module_from_checkpoint, read_checkpoint
+from carsynth.callbacks.run_record import CHECKPOINT_KEY
+from carsynth.checkpoint import module_from_checkpoint, read_checkpoint
 from carsynth.cli import door
 from carsynth.data.map_folder import MapFolder, MapSource, ToyMaps
 from carsynth.device import choose

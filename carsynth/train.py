@@ -17,7 +17,7 @@ from carsynth.run_folder import claim
 
 
 def train(config: DictConfig) -> float | None:
-    """Trains as the config says, into ``config.run_dir``; the best score, for a sweeper to minimise.
+    """Trains as the config says, into ``config.run_dir``; the best score, for a sweeper to lower.
 
     None where the run ended before its first validation.
 

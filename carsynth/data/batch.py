@@ -1,4 +1,4 @@
-"""What data sets hand over: one sample on the host, and a batch of them on its way to the device."""
+"""What data sets hand over: one sample on the host, and batches on their way to the device."""
 
 from typing import NamedTuple, Protocol
 

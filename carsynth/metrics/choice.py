@@ -85,6 +85,6 @@ class AutoMetric:
             return FidMetric().settle()
         except UserError as error:
             rank_zero_info(
-                f"metric=auto: scores are val/{RandomInceptionMetric.name}, for FID's {error}"
+                f"metric=auto: scores are val/{RandomInceptionMetric.name}, not FID ({error})"
             )
             return RandomInceptionMetric()

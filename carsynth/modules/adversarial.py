@@ -99,6 +99,18 @@ class AdversarialModule(LightningModule):
         """Photos (B, 3, H, W) in [-1, 1] by the EMA generator, one for each sample of the batch."""
         raise NotImplementedError
 
+    def draw(self, part_map: Tensor, draws: torch.Generator) -> Tensor:
+        """Photos of part maps by the EMA generator.
+
+        Args:
+            part_map: ids of ``labels.PARTS``, int64 (B, H, W).
+            draws: the source of whatever is random about them.
+
+        Returns:
+            (B, 3, H, W) in [-1, 1].
+        """
+        raise NotImplementedError
+
     def seed_draws(self, seed: int) -> None:
         """Makes :meth:`generate` draw anew from ``seed``: the same photos for the same batches."""
         self._draws = torch.Generator().manual_seed(seed)
@@ -144,7 +156,7 @@ class AdversarialModule(LightningModule):
         self._batches_held = 0 if self._window_ends() else self._batches_held + 1
         self.seen += len(batch.photo) * self.trainer.world_size
         losses = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.log_dict(losses, prog_bar=True)
+        self.log_dict(losses)
         self.log("seen", float(self.seen))
 
     # What Lightning calls -----------------------------------------------------------------------
@@ -188,7 +200,7 @@ class AdversarialModule(LightningModule):
         schedulers = self.lr_schedulers()
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             if scheduler is not None:
-                scheduler.step()  # type: ignore[call-arg]
+                scheduler.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["seen"] = self.seen

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-_Average = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
+_Tensors = tuple[Tensor, ...] | list[Tensor]
+_Average = Callable[[_Tensors, _Tensors, Tensor | int], None]
 
 
 def _warmed_up(decay: float) -> _Average:
@@ -16,7 +17,7 @@ def _warmed_up(decay: float) -> _Average:
     """
 
     @torch.no_grad()
-    def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+    def average(averaged: _Tensors, current: _Tensors, updates: Tensor | int) -> None:
         step = float(updates)
         weight = 1.0 - min(decay, (1.0 + step) / (10.0 + step))
         torch._foreach_lerp_(averaged, current, weight)
@@ -25,7 +26,7 @@ def _warmed_up(decay: float) -> _Average:
 
 
 def averaged_copy(network: nn.Module, decay: float) -> AveragedModel:
-    """A frozen copy that ``update_parameters(network)`` moves towards the network; ``.module`` is it.
+    """A frozen copy that ``update_parameters(network)`` moves after the network; ``.module`` is it.
 
     Buffers, batch statistics among them, are copied as they are, not averaged. The copy asks for no
     gradients, so that no reducer counts on them.

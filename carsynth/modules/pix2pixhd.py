@@ -105,7 +105,10 @@ class Pix2PixHD(AdversarialModule):
         self._fixed_epochs = fixed_epochs
         self._look_rows: list[Tensor] = []
         self._shared_pass = SharedPass(
-            self.discriminator, adversarial, self._weights, compiled=self.compiled
+            cast(MultiScaleDiscriminator, self.discriminator),
+            adversarial,
+            self._weights,
+            compiled=self.compiled,
         )
 
     # The paper's step ---------------------------------------------------------------------------
@@ -116,7 +119,7 @@ class Pix2PixHD(AdversarialModule):
         seen_by_g = self._with_looks_of(photo, condition)
         generator: nn.Module = self.generator
         if self._coarse:
-            generator = self.generator.global_generator
+            generator = cast(LocalEnhancer, generator).global_generator
             photo, condition, seen_by_g = map(self._halved, (photo, condition, seen_by_g))
 
         fake = generator(seen_by_g)
@@ -170,15 +173,7 @@ class Pix2PixHD(AdversarialModule):
 
     @torch.no_grad()
     def draw(self, part_map: Tensor, draws: torch.Generator) -> Tensor:
-        """Photos of part maps by the EMA generator.
-
-        Args:
-            part_map: ids of ``labels.PARTS``, int64 (B, H, W).
-            draws: chooses a stored look for every part, where the model has an encoder.
-
-        Returns:
-            (B, 3, H, W) in [-1, 1].
-        """
+        """As in the base class; with an encoder, every part draws one of its stored looks."""
         condition = self.condition_of(part_map)
         if self.clusters is not None:
             looks = self.clusters.sample(condition[:, :NUM_PARTS], draws)
@@ -186,7 +181,7 @@ class Pix2PixHD(AdversarialModule):
         generator = self.generator_ema.module
         if not self._coarse:
             return cast(Tensor, generator(condition))
-        small = generator.global_generator(self._halved(condition))
+        small = cast(LocalEnhancer, generator).global_generator(self._halved(condition))
         return F.interpolate(small, part_map.shape[1:], mode="bilinear")
 
     def generate(self, batch: CarBatch) -> Tensor:
@@ -224,7 +219,7 @@ class Pix2PixHD(AdversarialModule):
         self._coarse = checkpoint["coarse"]
 
     def _halved(self, x: Tensor) -> Tensor:
-        for _ in self.generator.doublers:
+        for _ in cast(LocalEnhancer, self.generator).doublers:
             x = halve(x)
         return x
 

@@ -84,7 +84,7 @@ class SharedPass:
             d_loss, terms = functional_call(self._pair, parameters, (condition, real, fake))
             return (d_loss, self._weighted(terms)), terms
 
-        (d_loss, g_loss), pull_back, terms = vjp(losses, parameters, fake, has_aux=True)
+        (d_loss, g_loss), pull_back, terms = vjp(losses, parameters, fake, has_aux=True)  # type: ignore[misc]
         one = torch.ones_like(d_loss)
         gradients, _ = pull_back((one, torch.zeros_like(g_loss)), retain_graph=True)
         _, photo_gradient = pull_back((torch.zeros_like(d_loss), torch.ones_like(g_loss)))
@@ -111,9 +111,7 @@ class _Pair(nn.Module):
         of_real = self.discriminator.judge(embedded, real)
         of_fake = self.discriminator.judge(embedded, fake)
         loss = self._adversarial
-        d_losses = [
-            loss.discriminator(r[-1], f[-1]) for r, f in zip(of_real, of_fake, strict=True)
-        ]
+        d_losses = [loss.discriminator(r[-1], f[-1]) for r, f in zip(of_real, of_fake, strict=True)]
         terms = {
             "adversarial": torch.stack([loss.generator(f[-1]) for f in of_fake]).sum(),
             "feature_matching": feature_matching(of_real, of_fake),
@@ -130,7 +128,7 @@ class _Known(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *outgoing: Tensor) -> tuple[Tensor | None, ...]:
         (scale,) = outgoing
         # They are nobody else's: scaled where they lie, for a second copy costs as much as Adam.

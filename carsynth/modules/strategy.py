@@ -33,8 +33,6 @@ class PlayerDDPStrategy(DDPStrategy):
     def configure_ddp(self) -> None:
         module = cast(HasPlayers, self.lightning_module)
         self._ddp_kwargs["find_unused_parameters"] = module.parameters_may_rest
-        # Batch statistics are averaged by the module before each validation.
-        self._ddp_kwargs["broadcast_buffers"] = False
         self._reducers: dict[str, DistributedDataParallel] = {
             name: self._setup_model(network) for name, network in module.players().items()
         }

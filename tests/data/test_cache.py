@@ -109,16 +109,29 @@ def test_a_file_that_does_not_fit_is_refused(temporary: Path) -> None:
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_that_drops_its_copy_leaves_the_file(temporary: Path) -> None:
+    held = [Store(3, SIZE, in_memory=False)]
+    child = os.fork()
+    if child == 0:
+        held.clear()
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert len(list(temporary.iterdir())) == 1
+    held.clear()
+    gc.collect()
+    assert not list(temporary.iterdir())
+
+
 def mark(store: Store, row: int) -> None:
     store.photos[row] = os.getpid() % 251
-    del store
-    gc.collect()
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_processes_see_the_same_bytes(temporary: Path, method: str, in_memory: bool) -> None:
-    """Neither a copy in the child, nor a file that goes when the child does."""
+    """A child writes where its parent reads, and the file stays when the child goes."""
     store = Store(3, SIZE, in_memory)
     store.photos.zero_()
     worker = multiprocessing.get_context(method).Process(target=mark, args=(store, 1))

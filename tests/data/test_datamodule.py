@@ -104,6 +104,27 @@ def test_workers_change_nothing(augment: list[A.BasicTransform] | None) -> None:
     assert_same(list(helped.val_dataloader()), list(alone.val_dataloader()))
 
 
+def test_a_saved_place_counts_for_its_epoch_alone() -> None:
+    module = data()
+    whole = {epoch: epoch_of(module, epoch) for epoch in (1, 2)}
+    loader = module.train_dataloader()
+    loader.sampler.set_epoch(1)
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    state = loader.state_dict()
+    for epoch, rest in ((1, whole[1][3:]), (2, whole[2])):
+        resumed = module.train_dataloader()
+        resumed.load_state_dict(state)
+        assert resumed.state_dict() == state
+        iterator = iter(resumed)
+        resumed.sampler.set_epoch(epoch)  # as Lightning does, after iter and before next
+        assert_same(list(iterator), rest)
+        assert len(resumed) == 8
+        assert resumed.state_dict() == {"epoch": epoch, "given": 8}
+        assert_same(list(resumed), whole[epoch])
+
+
 def test_augmented_batches_hold_the_augmented_samples() -> None:
     augment = [A.HorizontalFlip(p=0.5)]
     source = NumberedCars(40)

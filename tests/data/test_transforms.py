@@ -105,6 +105,29 @@ def test_draws_depend_on_seed_epoch_and_index_alone() -> None:
     assert any(not np.array_equal(draws[k].photo, other_seed(CAR, *k).photo) for k in draws)
 
 
+@pytest.mark.parametrize("transform", [A.GaussNoise((0.2, 0.2), p=1), A.HorizontalFlip(p=0.5)])
+@pytest.mark.parametrize("changed", ["epoch", "index"])
+def test_both_random_generators_follow_epoch_and_index(
+    transform: A.BasicTransform, changed: str
+) -> None:
+    """albumentations draws from NumPy (noise) and from Python's random (probabilities)."""
+    photos = {augment(CAR, [transform], **{changed: draw}).photo.tobytes() for draw in range(10)}
+    assert len(photos) > 1
+
+
+def test_a_transform_that_works_in_place_spares_the_sample() -> None:
+    def blacken(picture: np.ndarray, **_: object) -> np.ndarray:
+        picture[:] = 0
+        return picture
+
+    before = CAR.photo.copy(), CAR.part_map.copy()
+    out = augment(CAR, [A.Lambda(image=blacken, mask=blacken, p=1)])
+    assert not out.photo.any()
+    assert not out.part_map.any()
+    np.testing.assert_array_equal(CAR.photo, before[0])
+    np.testing.assert_array_equal(CAR.part_map, before[1])
+
+
 def test_transforms_do_not_echo_each_other() -> None:
     transforms = [A.HorizontalFlip(p=0.5), A.ToGray(p=0.5)]
     augmentation = Augmentation(transforms, VIEW_TWINS, seed=0)

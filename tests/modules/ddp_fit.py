@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import torch
-from tests.modules.tiny import TinyGan, batches, fit
 
 from carsynth.modules.strategy import PlayerDDPStrategy
+from tests.modules.tiny import TinyGan, batches, fit
 
 
 def main(folder: Path, accumulate: int) -> None:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
-from tests.modules.tiny import TinyGan, batches, fit
 from torch import Tensor
 
 from carsynth.errors import UserError
 from carsynth.modules.schedules import constant_then_linear
 from carsynth.modules.strategy import PlayerDDPStrategy, check_strategy
+from tests.modules.tiny import TinyGan, batches, fit
 
 
 def assert_equal_weights(ours: dict[str, Tensor], theirs: dict[str, Tensor], atol: float) -> None:

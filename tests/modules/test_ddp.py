@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from tests.modules.tiny import TinyGan, batches, fit
 
 ROOT = Path(__file__).parents[2]

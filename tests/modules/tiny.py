@@ -81,5 +81,3 @@ def fit(
     runner = Trainer(**{**settings, **trainer})
     runner.fit(module, loader, ckpt_path=ckpt_path, weights_only=True)
     return runner
-
-
