@@ -78,6 +78,8 @@ class AdversarialModule(LightningModule):
             self.generator.compile()
         self.seen = 0
         """Real photos that the discriminator has seen, all processes together."""
+        self.last_terms: dict[str, Tensor] = {}
+        """The loss terms of the latest batch, detached scalars by name."""
         self._optimizer_factories = (optimizer_g, optimizer_d)
         self._scheduler_factory = scheduler
         self._accumulate = accumulate
@@ -155,7 +157,8 @@ class AdversarialModule(LightningModule):
         """Counts the batch as seen and logs its loss terms as ``train/<term>``."""
         self._batches_held = 0 if self._window_ends() else self._batches_held + 1
         self.seen += len(batch.photo) * self.trainer.world_size
-        losses = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.last_terms = {name: value.detach() for name, value in terms.items()}
+        losses = {f"train/{name}": value for name, value in self.last_terms.items()}
         self.log_dict(losses)
         self.log("seen", float(self.seen))
 

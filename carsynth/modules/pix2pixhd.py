@@ -114,7 +114,7 @@ class Pix2PixHD(AdversarialModule):
     # The paper's step ---------------------------------------------------------------------------
 
     def training_step(self, batch: CarBatch, batch_idx: int) -> None:
-        photo = batch.photo.float() / 127.5 - 1
+        photo = batch.photo.to(self.dtype) / 127.5 - 1
         condition = self.condition_of(batch.part_map)
         seen_by_g = self._with_looks_of(photo, condition)
         generator: nn.Module = self.generator
@@ -166,10 +166,10 @@ class Pix2PixHD(AdversarialModule):
 
     def condition_of(self, part_map: Tensor) -> Tensor:
         """What the networks see of part maps (B, H, W): floats (B, C, H, W), one-hot ids first."""
-        one_hot = F.one_hot(part_map, NUM_PARTS).movedim(3, 1).float()
+        one_hot = F.one_hot(part_map, NUM_PARTS).movedim(3, 1).to(self.dtype)
         if not self._instance_edges:
             return one_hot
-        return torch.cat([one_hot, outlines(part_map)], dim=1)
+        return torch.cat([one_hot, outlines(part_map).to(self.dtype)], dim=1)
 
     @torch.no_grad()
     def draw(self, part_map: Tensor, draws: torch.Generator) -> Tensor:

@@ -1,0 +1,24 @@
+"""``python -m benchmarks``: every table, one after the other, on OMP_NUM_THREADS cores."""
+
+import logging
+import warnings
+
+import torch
+
+from benchmarks import loader, pix2pixhd_step
+
+
+def main() -> None:
+    """Prints what was measured with how many threads, then the tables."""
+    warnings.filterwarnings("ignore")
+    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    print("## pix2pixHD step against a plain reference step\n")
+    pix2pixhd_step.main()
+    print("\n## Loader against step\n")
+    loader.main()
+
+
+if __name__ == "__main__":
+    main()
