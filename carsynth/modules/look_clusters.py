@@ -6,83 +6,98 @@ from torch import Tensor, nn
 STARTS = 10
 """Runs of k-means, each from centres of its own draw; the best is kept."""
 
+PHOTOS = 256
+"""Training photos whose combination of looks is kept."""
+
 MAX_ROUNDS = 100
 """Most rounds of Lloyd's algorithm; it is usually at rest after a dozen."""
 
 
 class LookClusters(nn.Module):
-    """Cluster centres of every part's features, and how many training features each one stands for.
+    """Cluster centres of every part's features, and which of them training photos put together.
 
     pix2pixHD (Wang et al. 2018, section 3.4): k-means over the encoder's mean feature of each part
     of each training photo; to synthesise, a part takes one centre, the same all over the part. The
-    published code has 10 clusters of 3 channels a part.
+    published code has 10 clusters of 3 channels a part and draws each part's by itself, which gives
+    a green car an orange door. Here a picture follows one training photo drawn at random, part for
+    part, and for parts which that photo does not show, the photo most like it that does.
     """
 
     centres: Tensor
-    """(num_parts, clusters, channels), in the encoder's units; zero where ``counts`` is zero."""
-    counts: Tensor
-    """Training features of each cluster, int64 (num_parts, clusters)."""
+    """(num_parts, clusters, channels), in the encoder's units; unused ones are zero."""
+    codes: Tensor
+    """Cluster of each part in some training photos, int64 (:data:`PHOTOS`, num_parts); -1 where a
+    photo does not show the part, and in unused rows."""
 
     def __init__(self, num_parts: int, clusters: int, channels: int) -> None:
         super().__init__()
         self.register_buffer("centres", torch.zeros(num_parts, clusters, channels))
-        self.register_buffer("counts", torch.zeros(num_parts, clusters, dtype=torch.int64))
+        self.register_buffer("codes", torch.full((PHOTOS, num_parts), -1))
 
-    def fit(self, features: Tensor, parts: Tensor, generator: torch.Generator) -> None:
+    def fit(self, means: Tensor, generator: torch.Generator) -> None:
         """Put the clusters of these features in the place of the present ones.
 
         Args:
-            features: one mean feature for each part seen in each photo, (n, channels).
-            parts: the part id of each, integer (n,).
-            generator: draws the first centres; on any device.
+            means: mean feature of every part of every photo, (n, num_parts, channels); NaN for
+                parts that a photo does not show.
+            generator: draws the first centres, and which photos are kept; on any device.
 
         A part with fewer distinct features than clusters gets one cluster for each of them.
 
         Raises:
-            ValueError: shapes that do not fit, ids that are no part's, features that are no number.
+            ValueError: a shape that does not fit.
         """
         num_parts, clusters, channels = self.centres.shape
-        if features.shape != (len(parts), channels) or parts.ndim != 1:
+        if means.ndim != 3 or means.shape[1:] != (num_parts, channels):
             raise ValueError(
-                f"features (n, {channels}) and parts (n,) are needed, got "
-                f"{tuple(features.shape)} and {tuple(parts.shape)}"
+                f"means (n, {num_parts}, {channels}) are needed, got {tuple(means.shape)}"
             )
-        if len(parts) and not 0 <= int(parts.min()) <= int(parts.max()) < num_parts:
-            raise ValueError(
-                f"part ids run from 0 to {num_parts - 1}, got {int(parts.min())} to "
-                f"{int(parts.max())}"
-            )
-        if not features.isfinite().all():
-            raise ValueError("features to cluster hold values that are not finite")
-        features = features.detach().to(self.centres)
-        parts = parts.to(self.centres.device)
+        means = means.detach().to(self.centres)
+        order = torch.randperm(len(means), generator=generator, device=generator.device)
+        kept = means[order[:PHOTOS].to(means.device)]
         self.centres.zero_()
-        self.counts.zero_()
+        self.codes.fill_(-1)
         for part in range(num_parts):
-            centres, counts = kmeans(features[parts == part], clusters, generator)
+            seen = means[:, part].isfinite().all(1)
+            centres, _ = kmeans(means[seen, part], clusters, generator)
             self.centres[part, : len(centres)] = centres
-            self.counts[part, : len(counts)] = counts
+            shown = kept[:, part].isfinite().all(1).nonzero().flatten()
+            if len(shown):
+                distance = torch.cdist(kept[shown, part], centres)
+                self.codes[shown, part] = distance.argmin(1)
 
     def sample(self, one_hot_map: Tensor, generator: torch.Generator) -> Tensor:
         """A feature map with one cluster for every part of every picture.
 
         Args:
             one_hot_map: (B, num_parts, H, W) floats.
-            generator: draws the clusters, in proportion to their counts; on any device, and with
-                equal draws wherever the map lies.
+            generator: draws the photo that each picture follows, among the quarter that show most
+                of the map's parts; on any device, with equal draws wherever the map lies.
 
         Returns:
             (B, channels, H, W) in the map's dtype; zero where the part was never seen.
         """
-        batch = len(one_hot_map)
-        chances = self.counts.to(generator.device, torch.float32)
-        # multinomial refuses a row of zeros; the first centre of an unseen part is zero itself.
-        chances[:, 0] += chances.sum(1) == 0
-        drawn = torch.multinomial(chances, batch, replacement=True, generator=generator)
-        picks = drawn.to(self.centres.device)
-        rows = torch.arange(len(picks), device=picks.device)[:, None]
-        looks = self.centres[rows, picks].to(one_hot_map)
-        return torch.einsum("bkhw,kbc->bchw", one_hot_map, looks)
+        present = one_hot_map.flatten(2).any(2)
+        codes = self.codes[(self.codes >= 0).any(1)]
+        drawn = torch.rand(len(present), generator=generator, device=generator.device).tolist()
+        looks = self.centres.new_zeros(len(present), *self.centres.shape[::2])
+        for look, parts, chance in zip(looks, present, drawn, strict=True):
+            if len(codes):
+                code = self._code(codes, parts, chance)
+                known = (code >= 0).nonzero().flatten()
+                look[known] = self.centres[known, code[known]]
+        return torch.einsum("bkhw,bkc->bchw", one_hot_map, looks.to(one_hot_map))
+
+    @staticmethod
+    def _code(codes: Tensor, parts: Tensor, chance: float) -> Tensor:
+        """The clusters of one picture with these parts, (num_parts,); -1 where never seen."""
+        shows = codes >= 0
+        covering = (shows & parts).sum(1).argsort(descending=True, stable=True)
+        fitting = covering[: -(-len(codes) // 4)]
+        leader = codes[fitting[int(chance * len(fitting))]]
+        alike = ((codes == leader) & (leader >= 0)).sum(1)
+        donor = alike[:, None].where(shows, -1).argmax(0)
+        return leader.where(leader >= 0, codes.gather(0, donor[None])[0])
 
 
 def kmeans(points: Tensor, clusters: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

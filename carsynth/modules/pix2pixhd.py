@@ -197,8 +197,7 @@ class Pix2PixHD(AdversarialModule):
             return
         rows = cast(Tensor, self.all_gather(torch.cat(self._look_rows))).flatten(0, -3)
         self._look_rows.clear()
-        _, parts = torch.where(present := rows.isfinite().all(2))
-        self.clusters.fit(rows[present], parts, torch.Generator().manual_seed(0))
+        self.clusters.fit(rows, torch.Generator().manual_seed(0))
 
     # Coarse to fine -----------------------------------------------------------------------------
 
