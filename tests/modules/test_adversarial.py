@@ -153,5 +153,5 @@ def test_strategies_that_cannot_hold_two_players_are_refused_by_name() -> None:
     check_strategy(DDPStrategy(find_unused_parameters=True))
     with pytest.raises(UserError, match=r"DDPStrategy.*whose turn it is not.*trainer=cpu"):
         check_strategy(DDPStrategy())
-    with pytest.raises(UserError, match="FSDPStrategy.*FSDP1"):
+    with pytest.raises(UserError, match=r"FSDPStrategy.*FSDP1"):
         check_strategy(FSDPStrategy())
