@@ -29,6 +29,8 @@ _PACKAGE = Path(__file__).parent
 CONFIG_DIR = str(next(d for d in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if d.is_dir()))
 """Inside the package where a wheel put it, beside the package in a checkout."""
 
+OmegaConf.register_new_resolver("quarter", lambda number: max(number // 4, 1), replace=True)
+
 
 def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Turns a function of the composed config into the ``main`` of ``python -m carsynth.<door>``.

@@ -21,9 +21,14 @@ def inputs() -> tuple[MultiScaleDiscriminator, Tensor, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize(
-    "loss", [LeastSquares(), Hinge(), BCE()], ids=lambda loss: type(loss).__name__
+    ("loss", "compiled"),
+    [
+        (LeastSquares(), False),
+        (Hinge(), False),
+        (BCE(), False),
+        pytest.param(LeastSquares(), True, marks=pytest.mark.slow),
+    ],
 )
-@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_gradients_equal_those_of_three_passes(loss: AdversarialLoss, compiled: bool) -> None:
     discriminator, condition, real, fake = inputs()
     verdict = SharedPass(discriminator, loss, WEIGHTS, compiled)(condition, real, fake)
@@ -48,7 +53,7 @@ def test_gradients_equal_those_of_three_passes(loss: AdversarialLoss, compiled: 
     torch.testing.assert_close(verdict.photo_gradient, gradient, **exact)
     for name, parameter in discriminator.named_parameters():
         torch.testing.assert_close(ours[name], parameter.grad, **exact)
-        assert ours[name].any()
+    assert any(gradient.any() for gradient in ours.values())
 
 
 def test_the_generators_terms_leave_d_and_the_fakes_graph_alone() -> None:

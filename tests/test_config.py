@@ -1,0 +1,90 @@
+"""Every YAML composes, instantiates, and keeps the keys that people rely on."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from carsynth.cli import CONFIG_DIR
+from carsynth.modules.adversarial import AdversarialModule
+
+KEYS = (
+    "data.root",
+    "data.size",
+    "data.batch_size",
+    "arch.width",
+    "trainer.max_epochs",
+    "seed",
+    "ckpt_path",
+    "init_from",
+    "compile",
+)
+
+
+def choices(group: str) -> list[str]:
+    names = [path.stem for path in Path(CONFIG_DIR, group).glob("*.yaml")]
+    return sorted(name for name in names if not name.startswith("_") and name != "base")
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(CONFIG_DIR, version_base="1.3"):
+        return compose("train", [*overrides, "run_dir=run", "name=test"])
+
+
+@pytest.mark.parametrize("experiment", choices("experiment"))
+def test_every_experiment_has_the_keys_of_the_contract(experiment: str) -> None:
+    config = composed(f"+experiment={experiment}")
+    for key in KEYS:
+        assert OmegaConf.select(config, key, default="missing") != "missing", key
+
+
+@pytest.mark.parametrize("arch", choices("arch"))
+def test_every_arch_instantiates_and_its_width_scales_every_network(arch: str) -> None:
+    def parameters(width: int) -> dict[str, int]:
+        config = composed(
+            "+experiment=pix2pixhd", f"arch={arch}", f"arch.width={width}", "arch.blocks=1"
+        )
+        module = instantiate(config.arch.module)
+        assert isinstance(module, AdversarialModule)
+        return {
+            name: sum(p.numel() for p in network.parameters())
+            for name, network in module.players().items()
+        }
+
+    narrow, wide = parameters(4), parameters(8)
+    for name in narrow:
+        assert wide[name] > 2 * narrow[name]
+
+
+@pytest.mark.parametrize(("trainer", "metric"), product(choices("trainer"), choices("metric")))
+def test_every_trainer_and_metric_composes(trainer: str, metric: str) -> None:
+    config = composed("+experiment=pix2pixhd", f"trainer={trainer}", f"metric={metric}")
+    assert config.trainer.use_distributed_sampler is False
+    instantiate(config.metric)
+    if "strategy" in config.trainer:
+        instantiate(config.trainer.strategy)
+
+
+@pytest.mark.parametrize("data", choices("data"))
+def test_every_data_set_composes(data: str) -> None:
+    config = composed("+experiment=pix2pixhd", f"data={data}", "data.root=folder")
+    OmegaConf.to_container(config.datamodule, resolve=True, throw_on_missing=True)
+
+
+def test_carvana_is_as_the_seed_documents_it() -> None:
+    config = composed("+experiment=pix2pixhd_carvana")
+    assert list(config.data.size) == [576, 768]
+    assert config.data.batch_size == 1
+    assert config.data.fractions[0] == 0.925
+    assert config.arch.scales == 2
+    assert dict(config.loss.weights) == {
+        "adversarial": 1.0,
+        "feature_matching": 5.0,
+        "perceptual": 5.0,
+    }
+    assert config.loss.perceptual is not None
+    assert (config.optim.lr, list(config.optim.betas)) == (2e-4, [0.5, 0.999])
+    assert config.trainer.max_epochs == 28
