@@ -20,7 +20,7 @@ from hydra.errors import (
     MissingConfigException,
 )
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from carsynth.errors import UserError
 
@@ -88,8 +88,8 @@ def _explain(error: Exception, config_name: str) -> str | None:
     named = re.search(r"Could not (?:override|append|find) '\+?([^'=]+)", str(error))
     if isinstance(error, ConfigCompositionException) and named:
         return _unknown(named.group(1), config_name)
-    if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key} is not set: add {error.full_key}=VALUE"
+    if missing := re.search(r"[Mm]issing mandatory value: (\S+)", str(error)):
+        return f"{missing.group(1)} is not set: add {missing.group(1)}=VALUE"
     return _one_line(error)
 
 

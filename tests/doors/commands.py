@@ -1,0 +1,53 @@
+"""The doors as people use them: real command lines in processes and folders of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TINY = (
+    "+experiment=pix2pixhd",
+    "data.source.length=40",
+    "data.size=[32,32]",
+    "data.batch_size=4",
+    "arch.width=4",
+    "arch.blocks=1",
+    "trainer=cpu",
+    "trainer.max_epochs=1",
+    "metric=random_inception",
+)
+"""A run of seconds."""
+
+
+def run(folder: Path, door: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """``python -m carsynth.<door>`` in ``folder``, without keys, caches or a terminal."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
+    environment |= {"HOME": str(home), "TORCH_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", f"carsynth.{door}", *words],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def succeed(folder: Path, door: str, *words: str) -> str:
+    """What a door prints that has to succeed."""
+    done = run(folder, door, *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def mistake(folder: Path, door: str, *words: str) -> str:
+    """The one line of a door that has to refuse."""
+    done = run(folder, door, *words)
+    assert done.returncode == 2, (done.returncode, done.stderr[-3000:])
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("carsynth: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
