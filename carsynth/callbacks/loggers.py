@@ -159,7 +159,8 @@ def make_wandb_logger(
         config=dict(config or {}),
         mode=mode,
         reinit="finish_previous",
-        settings=wandb.Settings(init_timeout=INIT_SECONDS),
+        # Offline it has nothing to say that the run folder does not show.
+        settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=mode != "online"),
     )
 
 
