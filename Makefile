@@ -31,7 +31,7 @@ demo: $(READY) ## train pix2pixHD on drawn cars and look: outputs/demo/cars/shee
 	@echo "look at $(DEMO)/cars/sheet.png"
 
 test: $(READY) ## run every test, the slow ones too
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(READY) ## ruff and mypy, strict
 	$(BIN)/ruff check .

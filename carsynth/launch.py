@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+import torch.distributed as dist
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
@@ -48,8 +49,8 @@ def replayable() -> Iterator[None]:
 
     Lightning starts them with this process's own command line. In a sweep that is the command of
     the whole sweep, so the job's overrides and folder take its place while the job lasts. What
-    Lightning leaves in the environment afterwards would make the next job wait for processes that
-    nobody starts.
+    Lightning leaves behind, variables in the environment and a process group whose other members
+    are gone, would have the next job wait for processes that nobody starts.
     """
     argv, environment = list(sys.argv), dict(os.environ)
     if HydraConfig.initialized():
@@ -62,6 +63,8 @@ def replayable() -> Iterator[None]:
         yield
     finally:
         sys.argv[:] = argv
+        if dist.is_available() and dist.is_initialized():
+            dist.destroy_process_group()
         for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
             if name in environment:
                 os.environ[name] = environment[name]

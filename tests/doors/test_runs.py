@@ -91,7 +91,9 @@ def test_two_processes_train_into_one_folder_also_in_a_sweep(tmp_path: Path) -> 
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_every_experiment_trains(path: Path, tmp_path: Path) -> None:
     words = [f"+experiment={path.stem}", *TINY[1:], "data.size=[64,96]", "loss=pix2pixhd"]
     if "highres" in path.stem:
