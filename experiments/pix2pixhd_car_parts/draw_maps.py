@@ -1,4 +1,4 @@
-"""Writes maps of drawn cars as the photos' polygons would have them: no body. ``... DIR [COUNT]``."""
+"""Writes maps of drawn cars as polygons of the photos have them: no body. ``... DIR [COUNT]``."""
 
 import sys
 from pathlib import Path
