@@ -25,6 +25,7 @@ _SHEET = "sheet.png"
 _SHEET_COLUMNS = 8
 _SHEET_ROWS = 4
 _GAP = 4
+_TILE = 128  # pixels of width below which tiles are magnified
 
 
 def sample(config: DictConfig) -> None:
@@ -88,7 +89,9 @@ def _maps(config: DictConfig) -> MapSource:
 
 
 def _sheet(tiles: list[NDArray[np.uint8]]) -> Image.Image:
-    """Tiles of one size in rows, white between them."""
+    """Tiles of one size in rows, white between them, magnified where they are small."""
+    scale = -(-_TILE // tiles[0].shape[1])
+    tiles = [tile.repeat(scale, 0).repeat(scale, 1) for tile in tiles]
     height, width = tiles[0].shape[:2]
     columns = min(len(tiles), _SHEET_COLUMNS)
     rows = -(-len(tiles) // columns)

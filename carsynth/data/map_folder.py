@@ -46,11 +46,14 @@ class MapFolder:
         return resize_map(self._read_mask(path, open_upright(path)), size)
 
 
+_UNSEEN = 1_000_000  # added to seeds, so that seed 0 does not give the cars of data=toycars
+
+
 class ToyMaps:
-    """Maps of cars that the embedded renderer draws, ``length`` of them."""
+    """Maps of ``length`` drawn cars, other ones than ``data=toycars`` trains on."""
 
     def __init__(self, length: int, seed: int) -> None:
-        self._cars = ToyCars(length, seed)
+        self._cars = ToyCars(length, _UNSEEN + seed)
         self.names = self._cars.names
 
     def read(self, index: int, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -131,7 +131,7 @@ def test_sampling_needs_the_checkpoint_alone(finished: Path, tmp_path: Path) -> 
         ids, colours = (tmp_path / f"out_{kind}" / name for kind in ("ids", "colours"))
         assert ids.read_bytes() == colours.read_bytes()
     assert Image.open(tmp_path / "out_ids" / "deep_car0.png").size == (32, 32)
-    assert Image.open(tmp_path / "out_ids" / "sheet.png").size == (3 * 36 - 4, 64)
+    assert Image.open(tmp_path / "out_ids" / "sheet.png").size == (3 * 132 - 4, 256)
 
 
 def test_drawn_maps_at_another_size(finished: Path, tmp_path: Path) -> None:
