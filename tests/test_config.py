@@ -59,7 +59,7 @@ def test_every_arch_instantiates_and_its_width_scales_every_network(arch: str) -
         assert wide[name] > 2 * narrow[name]
 
 
-@pytest.mark.parametrize(("trainer", "metric"), product(choices("trainer"), choices("metric")))
+@pytest.mark.parametrize(("trainer", "metric"), [*product(choices("trainer"), choices("metric"))])
 def test_every_trainer_and_metric_composes(trainer: str, metric: str) -> None:
     config = composed("+experiment=pix2pixhd", f"trainer={trainer}", f"metric={metric}")
     assert config.trainer.use_distributed_sampler is False

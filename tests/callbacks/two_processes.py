@@ -104,6 +104,9 @@ def main(run_dir: Path, epochs: int, spoiled_from: int, what: str, ckpt_path: st
         run_dir.mkdir(exist_ok=True)
         name = f"process_{os.environ.get('LOCAL_RANK', '0')}.json"
         (run_dir / name).write_text(json.dumps(report))
+        if torch.distributed.is_initialized():
+            # Left to the interpreter's end, gloo's threads can take the process down with them.
+            torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
