@@ -32,15 +32,16 @@ ROUNDS = 7
 
 
 class Row(NamedTuple):
-    """A setting of the table; D has 64 channels in each."""
+    """A setting of the table."""
 
     size: int
     width: int
+    d_width: int
     blocks: int
     batch: int
 
 
-ROWS = (Row(128, 32, 4, 8), Row(256, 32, 9, 4))
+ROWS = (Row(128, 32, 32, 4, 8), Row(256, 32, 64, 9, 4))
 VARIANTS: dict[str, dict[str, Any]] = {
     "eager": {"compile": False, "precision": "32-true"},
     "compiled": {"compile": True, "precision": "32-true"},
@@ -55,7 +56,7 @@ def module_of(row: Row, compiled: bool = False) -> Pix2PixHD:
         "+experiment=pix2pixhd",
         f"arch.width={row.width}",
         f"arch.blocks={row.blocks}",
-        "arch.module.discriminator.width=64",
+        f"arch.module.discriminator.width={row.d_width}",
         f"compile={compiled}",
     ]
     with initialize_config_dir(CONFIG_DIR, version_base="1.3"):
@@ -210,13 +211,14 @@ def main() -> None:
             seconds, times = ratio(row, name)
             memory = _peak_elsewhere(name, index) / base
             setting = (
-                f"{row.size}x{row.size}, width {row.width}, {row.blocks} blocks, batch {row.batch}"
+                f"{row.size}x{row.size}, width {row.width} (D {row.d_width}), "
+                f"{row.blocks} blocks, batch {row.batch}"
             )
             print(
                 f"| {setting} | {name} | {seconds:.2f} | {times:.2f} x | {memory:.2f} x |",
                 flush=True,
             )
-    small = Row(64, 8, 2, 2)
+    small = Row(64, 8, 8, 2, 2)
     for compiled in (False, True):
         worst = equality(small, compiled)
         print(

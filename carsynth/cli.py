@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import NoneType
 from typing import Any, NoReturn
 
 import hydra
@@ -19,7 +20,7 @@ from hydra.errors import (
     InstantiationException,
     MissingConfigException,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from carsynth.errors import UserError
@@ -30,6 +31,13 @@ CONFIG_DIR = str(next(d for d in (_PACKAGE / "conf", _PACKAGE.parent / "conf") i
 """Inside the package where a wheel put it, beside the package in a checkout."""
 
 OmegaConf.register_new_resolver("quarter", lambda number: max(number // 4, 1), replace=True)
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "true or false"),  # before the numbers, as Python counts it among them
+    ((int, float), "a number"),
+    (ListConfig, "a list"),
+)
 
 
 def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -44,6 +52,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         def guarded(config: DictConfig) -> Any:
             try:
                 _refuse_unknown_keys(config_name)
+                _refuse_wrong_types(config, config_name)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
                 _leave(error, config_name)
@@ -125,6 +134,21 @@ def _refuse_unknown_keys(config_name: str) -> None:
         takes_more = isinstance(parent, DictConfig) and "_target_" in parent
         if not takes_more and key not in _paths(config):
             raise UserError(_unknown(key, config_name))
+
+
+def _refuse_wrong_types(config: DictConfig, config_name: str) -> None:
+    """Words where the config has a number, and the like, would fail much later and obscurely."""
+    words = [word.partition("=") for word in HydraConfig.get().overrides.task]
+    keys = [key for key, _, _ in words if not key.startswith(("+", "~")) and key not in _groups()]
+    defaults = _compose(config_name) if keys else config
+    for key in keys:
+        default = OmegaConf.select(defaults, key, throw_on_missing=False)
+        value = OmegaConf.select(config, key)
+        for kind, expected in _KINDS:
+            if isinstance(default, kind) and not isinstance(value, (kind, NoneType)):
+                raise UserError(f"{key}={value} is not {expected}, as {key}={default} is")
+            if isinstance(default, kind):
+                break
 
 
 def _unknown(key: str, config_name: str) -> str:
