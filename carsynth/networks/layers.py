@@ -132,7 +132,7 @@ class _DeepConvolve(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         dx = dw = None
         if ctx.needs_input_grad[0]:
-            dx = conv2d_input(x.shape, weight, dy)
+            dx = conv2d_input(x.shape, weight, dy)  # type: ignore[no-untyped-call]
         if ctx.needs_input_grad[1]:
             dw = _weight_gradient(x, dy, weight.shape[2])
         return dx, dw
