@@ -76,7 +76,8 @@ def module_from_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> Adve
     """
     config = OmegaConf.create(checkpoint[CHECKPOINT_KEY]["config"])
     # A perceptual network is of use in training only, and its weights may not be at hand here.
-    config.arch.module.perceptual = None
+    if "perceptual" in config.arch.module:
+        config.arch.module.perceptual = None
     module: AdversarialModule = instantiate(config.arch.module)
     try:
         module.load_state_dict(checkpoint["state_dict"])

@@ -82,8 +82,9 @@ def _of_checkpoint(config: DictConfig, device: torch.device) -> Iterator[tuple[T
     module.seed_draws(config.seed)
     loader = datamodule.split_dataloader(config.split)
     for batch in tqdm(loader, desc=f"{config.split} photos", unit="batch"):
-        yield batch.photo, True
         moved = type(batch)(*(tensor.to(device) for tensor in batch))
+        moved = module.on_after_batch_transfer(moved, 0)
+        yield moved.photo, True
         with torch.no_grad():
             yield module.generate(moved), False
 
@@ -101,6 +102,7 @@ def _data_of(config: DictConfig, trained: DictConfig) -> CarDataModule:
         for key in ("fractions", "split_seed", "splits_file", "on_bad_file"):
             trained.datamodule[key] = config.data[key]
         trained.datamodule.size = size
+        trained.datamodule.balance = None
     trained.datamodule.batch_size = config.batch_size
     trained.datamodule.run_dir = None
     datamodule: CarDataModule = instantiate(trained.datamodule)

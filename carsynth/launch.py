@@ -27,6 +27,7 @@ _REMARKS = (
     r".*module\(s\) in eval mode at the start of training.*",  # the EMA copy is meant to be
     r".*does not have many workers.*",  # samples are cached
     r".*is smaller than the logging interval.*",  # the score is logged every epoch all the same
+    r"You have overridden `on_after_batch_transfer`.*",  # meant: the module says what it draws
     r"Checkpoint directory .* exists and is not empty.*",  # run_folder.py sees to that
 )
 

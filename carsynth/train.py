@@ -25,6 +25,8 @@ def train(config: DictConfig) -> float | None:
         UserError: anything about the config, the data or a checkpoint that the user can mend.
     """
     hush()
+    datamodule = instantiate(config.datamodule)
+    config.data.classes = list(datamodule.classes)
     record = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     if config.ckpt_path is not None:
         check_resumable(config.ckpt_path, record)
@@ -34,7 +36,6 @@ def train(config: DictConfig) -> float | None:
     if config.init_from is not None:
         announce(warm_start(module, config.init_from).report(config.init_from))
     claim(Path(config.run_dir), record, config.ckpt_path)
-    datamodule = instantiate(config.datamodule)
     callbacks = [*map(instantiate, config.callbacks.values()), RunRecord(record)]
     try:
         loggers = [instantiate(node) for node in config.logger.values()]

@@ -16,9 +16,13 @@ ALLOWED = {
     "data": set(),
     "networks": set(),
     "losses": set(),
-    "modules": {"networks", "losses", "data"},
+    "augment": set(),
+    "modules": {"networks", "losses", "data", "augment"},
     "metrics": {"networks", "losses", "data"},
-    "callbacks": {"modules", "metrics", "networks", "losses", "data"},
+    "reporting": {"data"},
+    "preparation": {"data"},
+    "sampling": {"modules", "metrics", "networks", "losses", "data"},
+    "callbacks": {"modules", "metrics", "networks", "losses", "data", "reporting"},
 }
 
 
@@ -57,6 +61,7 @@ def test_no_relative_import_hides_from_this_test() -> None:
 
 
 def test_every_room_of_the_package_is_a_door_a_leaf_or_in_the_table() -> None:
-    doors = {"train", "evaluate", "sample", "cli", "checkpoint", "device", "launch", "run_folder"}
+    doors = {"train", "evaluate", "sample", "compare", "prepare"}
+    doors |= {"cli", "checkpoint", "device", "launch", "run_folder"}
     rooms = {room(path) for path in PACKAGE.rglob("*.py") if "conf" not in path.parts}
     assert rooms == doors | ALLOWED.keys() | {"__init__"}

@@ -10,6 +10,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from carsynth.data.balance import GROUPS
 from carsynth.data.batch import CarSample, CarSource
 from carsynth.data.cache import Cache, CachedSplit
 from carsynth.data.loader import CachedCars, ResumableLoader, as_is, quieten_worker
@@ -51,6 +52,8 @@ class CarDataModule(LightningDataModule):
         on_bad_file: ``stop`` at the first sample that cannot be used, or ``skip`` it and list it
             with its reason in ``bad_files.txt`` in the run folder.
         cache_limit_gib: GiB of memory that cached samples may take up; more go to a file.
+        balance: ``class`` or ``view`` has training draw samples of each class, or of each view that
+            the parts of a map speak for, equally often; None draws every sample once an epoch.
         splits_file: a ``splits.json`` whose names decide instead of ``fractions``.
         run_dir: run folder, where ``splits.json`` is written; None writes nothing.
 
@@ -70,6 +73,7 @@ class CarDataModule(LightningDataModule):
         num_workers: int = 0,
         on_bad_file: str = "stop",
         cache_limit_gib: float = 4.0,
+        balance: str | None = None,
         splits_file: str | Path | None = None,
         run_dir: str | Path | None = None,
     ) -> None:
@@ -86,6 +90,9 @@ class CarDataModule(LightningDataModule):
                 raise UserError(f"{key}={value}: give 0 or more")
         if on_bad_file not in ("stop", "skip"):
             raise UserError(f"on_bad_file={on_bad_file} is unknown: choose stop or skip")
+        if balance not in (None, *GROUPS):
+            raise UserError(f"balance={balance} is unknown: choose {' or '.join(GROUPS)}, or null")
+        self._balance = balance
         self._source = source
         self._size = (int(size[0]), int(size[1]))
         self._batch_size = batch_size
@@ -170,7 +177,10 @@ class CarDataModule(LightningDataModule):
         augmentation = None
         if self._augment:
             augmentation = Augmentation(self._augment, self._source.class_twins, self._seed)
-        sampler = TrainSampler(len(rows), self._batch_size, self._seed, self._rank, self._world)
+        groups = GROUPS[self._balance](store, rows) if self._balance else None
+        sampler = TrainSampler(
+            len(rows), self._batch_size, self._seed, self._rank, self._world, groups
+        )
         dataset = CachedCars(store, rows, augmentation)
         return ResumableLoader(dataset, sampler=sampler, **self._loader_options())
 

@@ -1,7 +1,9 @@
 """Finding pictures in folders, and writing small files whole or not at all."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from carsynth.errors import UserError
 
@@ -46,18 +48,23 @@ def one_of(paths: list[Path]) -> Path:
     return paths[0]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` so that a reader sees the old file or the new one and never a part.
+def replace_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Have ``write`` fill a file so that a reader sees the old one or the new one, never a part.
 
     The folder is made where it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with draft.open("wb") as file:
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` as :func:`replace_atomically` does."""
+    replace_atomically(path, lambda file: file.write(text.encode("utf-8")))

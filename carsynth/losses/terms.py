@@ -37,3 +37,22 @@ def feature_matching(
         ]
         terms.append(torch.stack(distances).sum() * (4.0 / maps))
     return torch.stack(terms).mean()
+
+
+def cosine_similarity(features: Tensor, latents: Tensor) -> Tensor:
+    """How alike the fakes of a batch look to D beside how alike their latents are; at least 0.
+
+    The mean over all pairs of |cos| of D's features (B, F), over that of the latents (B, L): small
+    where different latents give different pictures (carbrandGAN's term against collapse, there with
+    signed cosines, whose mean over latents is near 0 and of either sign). No gradient flows into
+    the latents. 0 for a batch of one.
+    """
+    if len(features) < 2:
+        return features.sum() * 0.0
+    pairs = tuple(torch.triu_indices(len(features), len(features), 1, device=features.device))
+
+    def mean_cosine(rows: Tensor) -> Tensor:
+        unit = torch.nn.functional.normalize(rows, dim=1)
+        return (unit @ unit.T)[pairs].abs().mean()
+
+    return mean_cosine(features) / mean_cosine(latents.detach()).clamp(min=1e-3)

@@ -7,6 +7,7 @@ hold are ``Record`` messages.
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +27,16 @@ class WandbRun(NamedTuple):
 
 
 def read_run(run_dir: Path) -> WandbRun:
-    """The one offline run under ``<run_dir>/wandb``."""
+    """The one offline run under ``<run_dir>/wandb``, once W&B's own process has closed it."""
     (path,) = (run_dir / "wandb").glob("offline-run-*/*.wandb")
+    for _ in range(300):
+        if (run := _read(path)).exit_code is not None:
+            break
+        time.sleep(0.1)
+    return run
+
+
+def _read(path: Path) -> WandbRun:
     run = WandbRun([], {}, {}, {}, None)
     for data in _records(path.read_bytes()):
         record = Record.FromString(data)
@@ -58,7 +67,7 @@ def _nested(items: Any) -> dict[str, Any]:
 
 
 def _records(data: bytes) -> Iterator[bytes]:
-    assert data[:4] == b":W&B"
+    assert data[:4] in (b":W&B", b"")
     at, parts = 7, []
     while at + 7 <= len(data):
         room = _BLOCK - at % _BLOCK
@@ -66,6 +75,8 @@ def _records(data: bytes) -> Iterator[bytes]:
             at += room
             continue
         length, kind = struct.unpack_from("<HB", data, at + 4)
+        if at + 7 + length > len(data):  # still being written
+            return
         parts.append(data[at + 7 : at + 7 + length])
         at += 7 + length
         if kind in (1, 4):
