@@ -20,6 +20,7 @@ from hydra.errors import (
     InstantiationException,
     MissingConfigException,
 )
+from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -32,6 +33,17 @@ CONFIG_DIR = str(next(d for d in (_PACKAGE / "conf", _PACKAGE.parent / "conf") i
 
 OmegaConf.register_new_resolver("quarter", lambda number: max(number // 4, 1), replace=True)
 
+
+def _made(folder: str) -> str:
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+OmegaConf.register_new_resolver("made", _made, replace=True)
+# Hydra hands the cache of a sweep's config down to its jobs.
+OmegaConf.register_new_resolver("once", lambda value: value, use_cache=True, replace=True)
+
+_OF_THE_EXTRA = ("optuna", "joblib", "submitit_local", "submitit_slurm")
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "true or false"),  # before the numbers, as Python counts it among them
@@ -51,10 +63,14 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         @functools.wraps(task)
         def guarded(config: DictConfig) -> Any:
             try:
+                _refuse_a_sweep_of_one()
                 _refuse_unknown_keys(config_name)
                 _refuse_wrong_types(config, config_name)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
+                line = _explain(error, config_name)
+                if line is not None and _runs_elsewhere():
+                    raise UserError(line) from error
                 _leave(error, config_name)
 
         @functools.wraps(task)
@@ -64,7 +80,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
             run = hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name=config_name)
             try:
                 run(guarded)()
-            except (HydraException, OmegaConfBaseException) as error:
+            except (UserError, HydraException, OmegaConfBaseException) as error:
                 _leave(error, config_name)
 
         return main
@@ -72,9 +88,16 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
     return decorate
 
 
+def _runs_elsewhere() -> bool:
+    """Whether a launcher carries this job's error to the process that began the sweep."""
+    choices = HydraConfig.get().runtime.choices
+    multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+    return multirun and choices.get("hydra/launcher") != "basic"
+
+
 def _leave(error: Exception, config_name: str) -> NoReturn:
     line = _explain(error, config_name)
-    if line is None or "debug=true" in sys.argv:
+    if line is None or "debug=true" in _words():
         raise error
     print(f"carsynth: {line}", file=sys.stderr)
     raise SystemExit(2)
@@ -82,7 +105,7 @@ def _leave(error: Exception, config_name: str) -> NoReturn:
 
 def _explain(error: Exception, config_name: str) -> str | None:
     """The error as one line for the user; None where it is not a mistake of theirs."""
-    if config_name == "train" and not any(word.startswith("+experiment=") for word in sys.argv):
+    if config_name == "train" and not _has_experiment():
         names = sorted(path.stem for path in Path(CONFIG_DIR, "experiment").glob("*.yaml"))
         return f"nothing to train: add +experiment=NAME, one of {_joined(names)}"
     if isinstance(error, UserError):
@@ -92,6 +115,8 @@ def _explain(error: Exception, config_name: str) -> str | None:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         options = list(error.options or [])
+        if group in ("hydra/launcher", "hydra/sweeper") and name in _OF_THE_EXTRA:
+            return f"{group}={name} is not installed: pip install 'carsynth[sweeps]'"
         if group:
             return f"there is no {group}={name}{_nearest(name, options)}; known: {_joined(options)}"
     named = re.search(r"Could not (?:override|append|find) '\+?([^'=]+)", str(error))
@@ -118,6 +143,17 @@ def _explain_instantiation(error: InstantiationException) -> str | None:
             return f"there is no key {prefix}{key.group(1)}: remove it"
         cause = cause.__cause__
     return None
+
+
+def _refuse_a_sweep_of_one() -> None:
+    """Hydra would pass over a sweep or launcher without ``-m`` and run a single job."""
+    hydra_config = HydraConfig.get()
+    # The further processes of a sweep's job are started as runs; their first one knew of the sweep.
+    if hydra_config.mode == RunMode.MULTIRUN or "LOCAL_RANK" in os.environ:
+        return
+    for group in ("sweep", "launcher"):
+        if name := hydra_config.runtime.choices.get(group):
+            raise UserError(f"+{group}={name} is for several jobs: add -m in front of the words")
 
 
 def _refuse_unknown_keys(config_name: str) -> None:
@@ -152,7 +188,11 @@ def _refuse_wrong_types(config: DictConfig, config_name: str) -> None:
 
 
 def _unknown(key: str, config_name: str) -> str:
+    if key in _groups():
+        return f"{key} has no choice yet that could be changed: write +{key}=NAME"
     known = [*_paths(_compose(config_name)), *_groups()]
+    if key in known:
+        return f"{key} comes with the experiment that each job chooses: write ++{key}=VALUE"
     return f"there is no key or group {key}{_nearest(key, known)}"
 
 
@@ -160,9 +200,28 @@ def _groups() -> list[str]:
     return sorted(path.name for path in Path(CONFIG_DIR).iterdir() if path.is_dir())
 
 
-def _compose(config_name: str) -> DictConfig:
-    """The config that the choices of groups on the command line make, without its other words."""
-    choices = [word for word in sys.argv[1:] if word.lstrip("+").partition("=")[0] in _groups()]
+def _words() -> list[str]:
+    """This job's words; those of the process may be the whole sweep's, or a launcher's."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else sys.argv[1:]
+
+
+def _has_experiment() -> bool:
+    if any(word.lstrip("+").startswith("experiment=") for word in _words()):
+        return True
+    try:
+        return "arch" in _compose("train", ["sweep"])  # a sweep may bring its own
+    except HydraException:
+        return False
+
+
+def _compose(config_name: str, groups: list[str] | None = None) -> DictConfig:
+    """The config that the choices of groups on the command line make, without its other words.
+
+    Of a sweep over choices the first is taken; ``groups`` are all groups where it is None.
+    """
+    groups = _groups() if groups is None else groups
+    choices = [word for word in _words() if word.lstrip("+").partition("=")[0] in groups]
+    choices = [word.partition(",")[0] for word in choices if "(" not in word]
     # Inside a job the composed config is at hand already; outside, Hydra has to be started anew.
     if not GlobalHydra.instance().is_initialized():
         with initialize_config_dir(CONFIG_DIR, version_base="1.3"):

@@ -25,6 +25,7 @@ def train(config: DictConfig) -> float | None:
         UserError: anything about the config, the data or a checkpoint that the user can mend.
     """
     hush()
+    OmegaConf.to_container(config, resolve=True)  # what is not set is said before anything is read
     datamodule = instantiate(config.datamodule)
     config.data.classes = list(datamodule.classes)
     record = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))

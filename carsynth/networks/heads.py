@@ -48,6 +48,9 @@ class PlainHead(nn.Module):
 class EmbeddingHead(nn.Module):
     """A linear layer over features and a learned embedding of the class, as carbrandGAN has it.
 
+    The class shifts all logits alike there, whatever the picture shows: with the same classes among
+    real and fake pictures it teaches G nothing. :class:`ProjectionHead` does.
+
     Args:
         features: their number.
         classes: how many there are.

@@ -19,7 +19,7 @@ PAIRED = tuple(word for word in TINY if "source.length" not in word) + FOLDERS
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "nothing to train: add +experiment=NAME, one of demo, pix2pixhd"),
+        ((), "nothing to train: add +experiment=NAME, one of acgan_views, carbrand"),
         (("+expriment=pix2pixhd",), "add +experiment=NAME"),
         (("+experiment=pix2pixdh",), "did you mean pix2pixhd?"),
         ((*TINY, "data.sise=[32,32]"), "data.sise; did you mean data.size?"),

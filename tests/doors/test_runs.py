@@ -91,17 +91,45 @@ def test_two_processes_train_into_one_folder_also_in_a_sweep(tmp_path: Path) -> 
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem
-)
-def test_every_experiment_trains(path: Path, tmp_path: Path) -> None:
-    words = [f"+experiment={path.stem}", *TINY[1:], "data.size=[64,96]", "loss=pix2pixhd"]
-    if "highres" in path.stem:
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+PAINTERS = ["demo", "pix2pixhd", "pix2pixhd_carvana", "pix2pixhd_highres"]
+
+
+@pytest.mark.parametrize("experiment", PAINTERS)
+def test_every_painter_trains(experiment: str, tmp_path: Path) -> None:
+    words = [f"+experiment={experiment}", *TINY[1:], "data.size=[64,96]", "loss=pix2pixhd"]
+    if "highres" in experiment:
         words += ["arch.coarse_epochs=1", "arch.fixed_epochs=1", "arch.downsamplings=2"]
         words += ["trainer.max_epochs=3"]
     words += ["trainer.check_val_every_n_epoch=1", "data.fractions=[0.8,0.1,0.1]"]
     succeed(tmp_path, "train", *words, "hydra.run.dir=run")
     assert read(tmp_path / "run" / "summary.json")["status"] == "finished"
+
+
+@pytest.mark.parametrize("experiment", sorted({*EXPERIMENTS} - {*PAINTERS}))
+def test_every_other_experiment_trains_and_leaves_its_pictures(
+    experiment: str, tmp_path: Path
+) -> None:
+    small = [word for word in TINY[1:] if "arch.blocks" not in word]
+    words = [f"+experiment={experiment}", *small, "data.size=[32,56]", "trainer.max_epochs=2"]
+    succeed(tmp_path, "train", *words, "hydra.run.dir=run")
+    run = tmp_path / "run"
+    assert read(run / "summary.json")["status"] == "finished"
+    pictures = {path.name for path in (run / "samples").iterdir()}
+    grids = {"epoch_0000.png", "epoch_0001.png", "epochs.gif", "interpolation.png"}
+    assert grids <= pictures
+    frames = Image.open(run / "samples" / "epochs.gif").n_frames
+    assert frames == 2 or "parts.png" in pictures  # equal grids of maps are one frame
+    scored = [row for row in rows(run) if row["val/frechet_random_inception"]]
+    if "parts.png" in pictures:
+        assert 0 <= float(scored[-1]["parts/front_rear"]) <= 1
+        assert 0 < float(scored[-1]["parts/area_gap"]) <= 1
+    best = "ckpt_path=run/checkpoints/best.ckpt"
+    succeed(tmp_path, "sample", best, "num_images=3", "output_dir=out")
+    assert Image.open(tmp_path / "out" / "sheet.png").size == (3 * 172 - 4, 96)
+    words = [best, "metric=random_inception", "split=validation", "output_dir=scores"]
+    succeed(tmp_path, "evaluate", *words)
+    assert np.isfinite(read(tmp_path / "scores" / "metrics.json")["score"])
 
 
 def test_looks_paint_one_map_in_several_ways(tmp_path: Path) -> None:
