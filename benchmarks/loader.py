@@ -3,7 +3,8 @@
 import statistics
 import time
 
-from benchmarks.pix2pixhd_step import ROWS, Row, _Beside, batch_of, fit, module_of
+from benchmarks.beside import Beside, fit
+from benchmarks.pix2pixhd_step import ROWS, Row, batch_of, module_of
 from carsynth.data.datamodule import CarDataModule
 from carsynth.data.toycars import ToyCars
 
@@ -30,7 +31,7 @@ def loader_speed(row: Row) -> float:
 
 def step_speed(row: Row) -> float:
     """Pictures a second of the eager step."""
-    beside = _Beside(lambda: None)
+    beside = Beside(lambda: None)
     fit(module_of(row), batch_of(row), 7, "32-true", beside)
     return row.batch / statistics.median(beside.ours[2:])
 

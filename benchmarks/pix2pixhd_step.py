@@ -8,27 +8,23 @@ import ctypes
 import statistics
 import subprocess
 import sys
-import time
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.beside import ROUNDS, VARIANTS, WARM_UP, Beside, fit
 from benchmarks.reference import ReferenceStep
 from carsynth.cli import CONFIG_DIR
 from carsynth.data.batch import CarBatch
 from carsynth.data.toycars import ToyCars
 from carsynth.modules.pix2pixhd import Pix2PixHD
-
-WARM_UP = 2
-ROUNDS = 7
 
 
 class Row(NamedTuple):
@@ -42,11 +38,6 @@ class Row(NamedTuple):
 
 
 ROWS = (Row(128, 32, 32, 4, 8), Row(256, 32, 64, 9, 4))
-VARIANTS: dict[str, dict[str, Any]] = {
-    "eager": {"compile": False, "precision": "32-true"},
-    "compiled": {"compile": True, "precision": "32-true"},
-    "compiled bf16": {"compile": True, "precision": "bf16-mixed"},
-}
 
 
 def module_of(row: Row, compiled: bool = False) -> Pix2PixHD:
@@ -81,49 +72,13 @@ def reference_inputs(module: Pix2PixHD, batch: CarBatch) -> tuple[Tensor, Tensor
     return condition, batch.photo.to(condition.dtype) / 127.5 - 1
 
 
-class _Beside(Callback):
-    """Times the product's batches and a reference step after each of them."""
-
-    def __init__(self, reference: Any) -> None:
-        self._reference = reference
-        self._began = 0.0
-        self.ours: list[float] = []
-        self.theirs: list[float] = []
-
-    def on_train_batch_start(self, *arguments: Any) -> None:
-        self._began = time.perf_counter()
-
-    def on_train_batch_end(self, *arguments: Any) -> None:
-        self.ours.append(time.perf_counter() - self._began)
-        began = time.perf_counter()
-        self._reference()
-        self.theirs.append(time.perf_counter() - began)
-
-
-def fit(module: Pix2PixHD, batch: CarBatch, steps: int, precision: Any, *callbacks: Any) -> None:
-    """A real fit of so many batches, quiet."""
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        precision=precision,
-        max_epochs=1,
-        callbacks=list(callbacks),
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    steps_of_it = cast(Dataset[CarBatch], [batch] * steps)
-    trainer.fit(module, DataLoader(steps_of_it, batch_size=None))
-
-
 def ratio(row: Row, name: str) -> tuple[float, float]:
     """Median reference seconds a step, and how many times the reference's pictures a second."""
     variant = VARIANTS[name]
     module, batch = module_of(row, variant["compile"]), batch_of(row)
     plain = module_of(row)
     reference = ReferenceStep(plain.generator, plain.discriminator)  # type: ignore[arg-type]
-    beside = _Beside(partial(reference, *reference_inputs(plain, batch)))
+    beside = Beside(partial(reference, *reference_inputs(plain, batch)))
     fit(module, batch, WARM_UP + ROUNDS, variant["precision"], beside)
     ours, theirs = beside.ours[WARM_UP:], beside.theirs[WARM_UP:]
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]

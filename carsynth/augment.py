@@ -136,7 +136,7 @@ class DiffAugment:
             return torch.randint(low, high + 1, (batch,), device=x.device)
 
         def met() -> Tensor:
-            return torch.rand(batch, device=x.device) < chance
+            return torch.rand(batch, device=x.device, dtype=x.dtype) < chance
 
         if self.colour:
             chosen = met()

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks import Timer, TQDMProgressBar
 from tqdm import tqdm
 
 
@@ -79,7 +79,14 @@ class TrainingProgress(TQDMProgressBar):
         return shown
 
     def _seconds_left(self, trainer: Trainer) -> float | None:
-        """None where the run has no last epoch, or no batch is done yet."""
+        """None where nothing tells when the run ends, or no batch is done yet."""
+        timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
+        limits = [left for timer in timers if (left := timer.time_remaining()) is not None]
+        if (left := self._of_epochs(trainer)) is not None:
+            limits.append(left)
+        return min(limits, default=None)
+
+    def _of_epochs(self, trainer: Trainer) -> float | None:
         batches = trainer.num_training_batches
         if not trainer.max_epochs or trainer.max_epochs < 0 or math.isinf(batches) or not batches:
             return None

@@ -46,8 +46,9 @@ def draw_parts(real: Statistics, drawn: Statistics, path: Path) -> None:
     areas.set_xlabel("mean area, % of the picture")
     areas.set_title("plain: real, hatched: drawn")
     for axes, title, of in ((real_views, "real", real), (drawn_views, "drawn", drawn)):
-        axes.imshow(of.present[:, parts].T, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        image = axes.imshow(of.present[:, parts].T, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         labels = [f"{v}\n{100 * share:.0f} %" for v, share in zip(VIEWS, of.views, strict=True)]
         axes.set_xticks(range(len(VIEWS)), labels)
         axes.set_title(f"{title}: maps of a view that\nshow the part ({of.maps} maps)")
+    figure.colorbar(image, ax=drawn_views, label="share of those maps")
     replace_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lightning.pytorch import Callback, LightningModule, Trainer
 
 from carsynth.callbacks.generation_metrics import GenerationMetrics
 from carsynth.callbacks.progress import TrainingProgress
@@ -61,3 +62,26 @@ def test_a_run_without_an_end_shows_no_time_left(
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 2
     assert not any("left=" in line for line in lines)
+
+
+def test_a_time_limit_counts_where_it_comes_before_the_last_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callbacks = [TrainingProgress(), GenerationMetrics(TinyMetric())]
+    limits = {"max_time": "00:00:00:40", "limit_train_batches": 1}
+    trainer = make_trainer(tmp_path, callbacks, 2, enable_progress_bar=True, **limits)
+    trainer.fit_loop.max_epochs = 10**6
+    trainer.callbacks.append(StopAfter(2))
+    trainer.fit(seeded_players(), TinyData())
+    for line in capsys.readouterr().out.strip().splitlines():
+        assert re.search(r"left=00:[23]\d$", line), line
+
+
+class StopAfter(Callback):
+    """Ends a fit after so many epochs that does not know it."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 >= self._epochs

@@ -103,13 +103,14 @@ def test_a_sample_depends_on_seed_and_index_only() -> None:
     assert bigger.photo.shape == (128, 96, 3)
 
 
-@pytest.mark.parametrize("label", ["make", "body", "view"])
+@pytest.mark.parametrize("label", ["make", "body", "view", "doors"])
 def test_labels_name_what_was_asked_for(label: str) -> None:
     cars = ToyCars(12, label=label)
     source: CarSource = cars
     for index in range(12):
         known = cars.draw(index, (32, 32))
-        truth = {"make": known.make, "body": known.body, "view": VIEWS[known.view]}[label]
+        names = {"make": known.make, "body": known.body, "view": VIEWS[known.view]}
+        truth = (names | {"doors": f"{known.doors}_doors"})[label]
         sample = source.read(index, (32, 32))
         assert source.classes[sample.label] == truth
         assert np.array_equal(sample.photo, known.photo)
@@ -242,7 +243,7 @@ def test_the_nearer_triangle_hides_the_farther_and_backs_are_not_drawn() -> None
 @pytest.mark.parametrize(
     ("mistake", "words"),
     [
-        (lambda: ToyCars(label="colour"), "label 'colour'.*make, body, view"),
+        (lambda: ToyCars(label="colour"), "label 'colour'.*make, body, view, doors"),
         (lambda: ToyCars(length=0), "length is 0"),
         (lambda: ToyCars().read(0, (16, 128)), "16x128.*32 or more"),
     ],

@@ -11,6 +11,7 @@ _CLASSES: dict[str, tuple[str, ...]] = {
     "make": tuple(make.name for make in MAKES),
     "body": tuple(style.name for style in BODY_STYLES),
     "view": VIEWS,
+    "doors": tuple(f"{doors}_doors" for doors in sorted({style.doors for style in BODY_STYLES})),
 }
 
 
@@ -23,10 +24,10 @@ class ToyCars:
     Args:
         length: number of samples, 1 or more.
         seed: another seed gives other cars.
-        label: what the class label tells: ``make``, ``body`` or ``view``.
+        label: what the class label tells: ``make``, ``body``, ``view`` or ``doors``.
 
     Raises:
-        UserError: ``length`` is below 1, or ``label`` is none of the three.
+        UserError: ``length`` is below 1, or ``label`` is none of the four.
     """
 
     def __init__(self, length: int = 2000, seed: int = 0, label: str = "make") -> None:
@@ -54,7 +55,8 @@ class ToyCars:
             UserError: a side of ``size`` is below 32 pixels.
         """
         car = self.draw(index, size)
-        name = {"make": car.make, "body": car.body, "view": VIEWS[car.view]}[self._label]
+        names = {"make": car.make, "body": car.body, "view": VIEWS[car.view]}
+        name = (names | {"doors": f"{car.doors}_doors"})[self._label]
         return CarSample(car.photo, car.part_map, self.classes.index(name))
 
     def draw(self, index: int, size: tuple[int, int]) -> ToyCar:
