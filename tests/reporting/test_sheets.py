@@ -127,6 +127,7 @@ def test_a_film_of_large_frames_has_its_colours(tmp_path: Path) -> None:
     shown, _, _ = read_back(tmp_path / "film.gif")
     for frame, picture in zip(shown, film, strict=True):
         assert np.abs(frame.astype(int) - np.asarray(picture)).max() <= 10
+        assert (frame == frame[:1]).all()  # rows stay alike: nothing is dithered
 
 
 def test_one_frame_is_a_film(tmp_path: Path) -> None:
