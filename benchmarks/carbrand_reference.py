@@ -15,7 +15,9 @@ COSINE = 0.1
 def gathered_translation(x: Tensor, share: float) -> Tensor:
     """DiffAugment's published form: pictures with a border read at shifted indices."""
     batch, _, height, width = x.shape
-    torch.rand(batch, dtype=x.dtype)  # carsynth's own draws whether a picture is met; always, here
+    torch.rand(
+        batch, dtype=torch.float32
+    )  # carsynth's own draws whether a picture is met; always, here
     down, right = round(height * share), round(width * share)
     shift_h = torch.randint(-down, down + 1, (batch, 1, 1))
     shift_w = torch.randint(-right, right + 1, (batch, 1, 1))
@@ -31,7 +33,7 @@ def gathered_translation(x: Tensor, share: float) -> Tensor:
 def gathered_cutout(x: Tensor, share: float) -> Tensor:
     """DiffAugment's published form: a mask of ones with an indexed box of zeros."""
     batch, _, height, width = x.shape
-    torch.rand(batch, dtype=x.dtype)
+    torch.rand(batch, dtype=torch.float32)
     tall, wide = round(height * share), round(width * share)
     top = torch.randint(-(tall // 2), height - tall // 2 + (1 - tall % 2), (batch, 1, 1))
     left = torch.randint(-(wide // 2), width - wide // 2 + (1 - wide % 2), (batch, 1, 1))
@@ -46,7 +48,7 @@ def gathered_cutout(x: Tensor, share: float) -> Tensor:
 def recoloured(x: Tensor) -> Tensor:
     """Brightness, saturation and contrast, one after the other."""
     batch = len(x)
-    torch.rand(batch, dtype=x.dtype)
+    torch.rand(batch, dtype=torch.float32)
     brightness, saturation, contrast = (torch.rand(batch, 1, 1, 1, dtype=x.dtype) for _ in range(3))
     x = x + (brightness - 0.5)
     mean = x.mean(dim=1, keepdim=True)

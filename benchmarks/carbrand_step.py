@@ -97,7 +97,6 @@ def equality(compiled: bool) -> float:
 def augmentation(count: int = 32) -> float:
     """DiffAugment forward and backward: how many times the gathering form's pictures a second."""
     ours, pictures = DiffAugment(), torch.rand(count, 3, *SIZE) * 2 - 1
-    last = pictures.to(memory_format=torch.channels_last)
 
     def seconds(change: Callable[[Tensor], Tensor], x: Tensor) -> float:
         x = x.detach().requires_grad_()
@@ -105,7 +104,9 @@ def augmentation(count: int = 32) -> float:
         change(x).square().sum().backward()  # type: ignore[no-untyped-call]
         return time.perf_counter() - began
 
-    ratios = [seconds(augmented, pictures) / seconds(ours, last) for _ in range(WARM_UP + ROUNDS)]
+    ratios = [
+        seconds(augmented, pictures) / seconds(ours, pictures) for _ in range(WARM_UP + ROUNDS)
+    ]
     return statistics.median(ratios[WARM_UP:])
 
 

@@ -35,7 +35,7 @@ def recolour(x: Tensor, draws: Colour) -> Tensor:
     own = draws.contrast * draws.saturation
     towards_grey = draws.contrast * (1 - draws.saturation)
     ground = draws.brightness + (1 - draws.contrast) * mean
-    return x * own + (grey * towards_grey + ground)
+    return torch.addcmul(grey * towards_grey + ground, x, own)
 
 
 class _Translate(torch.autograd.Function):
@@ -95,7 +95,7 @@ def cut_out(x: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor)
     columns = torch.arange(x.shape[3], device=x.device) - left[:, None]
     across = ((rows >= 0) & (rows < height[:, None]))[:, :, None]
     along = ((columns >= 0) & (columns < width[:, None]))[:, None, :]
-    return x * ~(across & along)[:, None]
+    return x * (~(across & along)[:, None]).to(x.dtype)
 
 
 class DiffAugment:
@@ -128,6 +128,7 @@ class DiffAugment:
     def __call__(self, x: Tensor, chance: Tensor | float = 1.0) -> Tensor:
         """Changed pictures (B, C, H, W); ``chance`` is each change's probability to meet each."""
         batch, _, height, width = x.shape
+        x = x.contiguous()  # whole planes, not runs of three channels, are what a CPU is fast at
 
         def uniform(low: float, high: float) -> Tensor:
             return low + (high - low) * torch.rand(batch, device=x.device, dtype=x.dtype)
@@ -136,7 +137,7 @@ class DiffAugment:
             return torch.randint(low, high + 1, (batch,), device=x.device)
 
         def met() -> Tensor:
-            return torch.rand(batch, device=x.device, dtype=x.dtype) < chance
+            return torch.rand(batch, device=x.device, dtype=torch.float32) < chance
 
         if self.colour:
             chosen = met()

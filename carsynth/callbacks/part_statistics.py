@@ -14,7 +14,8 @@ from carsynth.reporting.part_plot import draw_parts
 
 
 class PartStatistics(Callback):
-    """Logs ``parts/<figure>`` of :class:`~carsynth.metrics.part_statistics.PartReport`.
+    """Logs ``parts/<figure>`` of :class:`~carsynth.metrics.part_statistics.PartReport`, and as
+    ``floor/<figure>`` how often real maps mix up ends or sides.
 
     Beside the figures after each validation, ``samples/parts.png`` shows the area of every part
     and how often each view shows it, drawn against real. Every process counts its own share of the
@@ -47,8 +48,10 @@ class PartStatistics(Callback):
         if trainer.sanity_checking or not self._real:
             return
         real, drawn = np.concatenate(self._real), np.concatenate(self._drawn)
-        figures = compare(real, drawn)._asdict()
-        pl_module.log_dict({f"parts/{k}": v for k, v in figures.items()}, sync_dist=True)
+        figures = {f"parts/{k}": v for k, v in compare(real, drawn)._asdict().items()}
+        of_real = compare(real, real)
+        figures |= {"floor/front_rear": of_real.front_rear, "floor/left_right": of_real.left_right}
+        pl_module.log_dict(figures, sync_dist=True)
         if trainer.is_global_zero:
             path = Path(trainer.default_root_dir, "samples", "parts.png")
             draw_parts(statistics_of(real), statistics_of(drawn), path)

@@ -18,6 +18,10 @@ from carsynth.modules.ema import averaged_copy
 from carsynth.modules.strategy import PlayerDDPStrategy, check_strategy
 
 Player = Literal["generator", "discriminator"]
+COMPILING: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
+"""Options of ``torch.compile``: the random numbers of eager code, which a CPU also draws faster
+than the compiler's own."""
+
 _OPTIMIZER: Mapping[Player, int] = {"generator": 0, "discriminator": 1}
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -75,7 +79,7 @@ class AdversarialModule(LightningModule):
         self.generator_ema = averaged_copy(self.generator, ema_decay)
         self.compiled = compile
         if compile:
-            self.generator.compile()
+            self.generator.compile(options=COMPILING)
         self.seen = 0
         """Real photos that the discriminator has seen, all processes together."""
         self.last_terms: dict[str, Tensor] = {}

@@ -11,6 +11,7 @@ from carsynth.errors import UserError
 from carsynth.losses.adversarial import AdversarialLoss
 from carsynth.losses.penalties import Penalty
 from carsynth.losses.precision import widened
+from carsynth.modules.adversarial import COMPILING
 from carsynth.networks.conditional import BrandDiscriminator
 from carsynth.networks.fastgan import FastDiscriminator, resized_to
 from carsynth.networks.heads import Judgement
@@ -52,7 +53,9 @@ class CriticObjective:
         self._written_out = (
             isinstance(discriminator, BrandDiscriminator) and discriminator.is_piecewise_linear
         )
-        self._compiled = torch.compile(self._objective) if compiled else self._objective
+        self._compiled = (
+            torch.compile(self._objective, options=COMPILING) if compiled else self._objective
+        )
 
     def __call__(
         self, real: Tensor, fake: Tensor, label: Tensor | None, step: int

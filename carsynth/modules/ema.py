@@ -55,8 +55,7 @@ class EmaCopy(AveragedModel):
 
 def _batch_statistics(network: nn.Module) -> list[Tensor]:
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    kept = [norm for norm in norms if norm.running_mean is not None]
-    return [s for norm in kept for s in (norm.running_mean, norm.running_var) if s is not None]
+    return [s for norm in norms for s in (norm.running_mean, norm.running_var) if s is not None]
 
 
 def averaged_copy(network: nn.Module, decay: float) -> EmaCopy:

@@ -16,7 +16,7 @@ from carsynth.losses.penalties import Penalty
 from carsynth.losses.precision import widened
 from carsynth.losses.terms import cosine_similarity
 from carsynth.modules.adaptive import AdaptiveChance
-from carsynth.modules.adversarial import AdversarialModule
+from carsynth.modules.adversarial import COMPILING, AdversarialModule
 from carsynth.modules.canvas import Canvas, Shown
 from carsynth.modules.critic_objective import CriticObjective
 from carsynth.modules.growth import LatentGrowth, held
@@ -113,7 +113,9 @@ class LatentGAN(AdversarialModule):
             canvas.squash,
             compiled=self.compiled,
         )
-        self._fool = torch.compile(self._fooling) if self.compiled else self._fooling
+        self._fool = (
+            torch.compile(self._fooling, options=COMPILING) if self.compiled else self._fooling
+        )
 
     def _check(
         self,
@@ -170,7 +172,7 @@ class LatentGAN(AdversarialModule):
             latent = self._latents(real)
             # The last fakes are G's too, whose weights stay as they are until its own step.
             with torch.set_grad_enabled(step == self._d_steps - 1):
-                fake = self.canvas.squash(self.generator(latent, label))
+                fake = self.canvas.squash(self.generator(latent, label)).to(real.dtype)
             with self.turn("discriminator") as backward:
                 loss, d_terms, real_logits = self._critic(
                     self._changed(real), self._changed(fake.detach()), label, self._d_updates

@@ -28,7 +28,7 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape; H and W even."""
+        """(B, C, H, W) to the same shape; H and W at least 2."""
         queries = _rows(self.query(x))
         keys = _rows(F.max_pool2d(self.key(x), 2))
         values = _rows(F.max_pool2d(self.value(x), 2))

@@ -20,7 +20,7 @@ from carsynth.networks.latent import (
     minibatch_deviation,
 )
 
-_LEAK = 0.2
+_LEAK = 0.2  # applied in place: the result tells the slope, and nothing else has to be kept
 _KERNEL, _STRIDE, _PADDING = 4, 2, 1
 
 
@@ -124,7 +124,7 @@ class BrandDiscriminator(Critic):
     def features(self, x: Tensor) -> Tensor:
         x = x * self._noise(x)
         for level, conv in enumerate(self.convs):
-            x = F.leaky_relu(conv(x), _LEAK)
+            x = F.leaky_relu_(conv(x), _LEAK)
             if self.attention is not None and level == self._attention_at:
                 x = self.attention(x)
         return flat(minibatch_deviation(x) if self._minibatch_deviation else x)
@@ -156,24 +156,25 @@ class BrandDiscriminator(Critic):
         noise = self._noise(between)
         with torch.no_grad():
             point = between * noise
-        slopes: list[Tensor] = []
+        points: list[Tensor] = []
         weights: list[Tensor] = []
         for layer in self.convs:
             conv = cast(nn.Conv2d, layer)
             weight = conv.weight
             weights.append(weight)
-            x = F.leaky_relu(F.conv2d(x, weight, conv.bias, _STRIDE, _PADDING), _LEAK)
+            x = F.leaky_relu_(F.conv2d(x, weight, conv.bias, _STRIDE, _PADDING), _LEAK)
             with torch.no_grad():
                 point = F.conv2d(point, weight, conv.bias, _STRIDE, _PADDING)
-                slopes.append((point > 0).to(point.dtype).mul_(1 - _LEAK).add_(_LEAK))
-                point = point * slopes[-1]
+                point = F.leaky_relu_(point, _LEAK)
+            points.append(point)
         features = flat(x)
         classes = self.classifier(features) if self.classifier is not None else None
         judgement = Judgement(self.head(features, label), features, classes)
         slope = cast(Head, self.head).slope(between_label).expand(len(between), -1)
         slope = slope.reshape(-1, *self._last).contiguous(memory_format=torch.channels_last)
-        for weight, of_layer in zip(reversed(weights), reversed(slopes), strict=True):
-            slope = F.conv_transpose2d(slope * of_layer, weight, None, _STRIDE, _PADDING)
+        for weight, point in zip(reversed(weights), reversed(points), strict=True):
+            slope = _sloped(slope, point)
+            slope = F.conv_transpose2d(slope, weight, None, _STRIDE, _PADDING)
         return judgement, slope * noise
 
     def _noise(self, x: Tensor) -> Tensor:
@@ -183,6 +184,15 @@ class BrandDiscriminator(Critic):
 
 
 _up = partial(nn.ConvTranspose2d, kernel_size=_KERNEL, stride=_STRIDE, padding=_PADDING)
+
+
+def _sloped(gradient: Tensor, result: Tensor) -> Tensor:
+    """A gradient behind LeakyReLU as one before it, from LeakyReLU's result."""
+    if torch.compiler.is_compiling():
+        # From signs and not from a comparison, whose mask would be written out slowly on a CPU.
+        return gradient * ((1 + _LEAK) / 2 + (1 - _LEAK) / 2 * result.sign())
+    before: Tensor = torch.ops.aten.leaky_relu_backward(gradient, result, _LEAK, True)
+    return before
 
 
 def _between(channels: int, pixel_norm: bool) -> list[nn.Module]:

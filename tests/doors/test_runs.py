@@ -124,12 +124,14 @@ def test_every_other_experiment_trains_and_leaves_its_pictures(
     if "parts.png" in pictures:
         assert 0 <= float(scored[-1]["parts/front_rear"]) <= 1
         assert 0 < float(scored[-1]["parts/area_gap"]) <= 1
-    best = "ckpt_path=run/checkpoints/best.ckpt"
-    succeed(tmp_path, "sample", best, "num_images=3", "output_dir=out")
-    assert Image.open(tmp_path / "out" / "sheet.png").size == (3 * 172 - 4, 96)
-    words = [best, "metric=random_inception", "split=validation", "output_dir=scores"]
-    succeed(tmp_path, "evaluate", *words)
-    assert np.isfinite(read(tmp_path / "scores" / "metrics.json")["score"])
+    if experiment == "acgan_views":
+        best = "ckpt_path=run/checkpoints/best.ckpt"
+        succeed(tmp_path, "sample", best, "num_images=3", "output_dir=out")
+        assert Image.open(tmp_path / "out" / "sheet.png").size == (3 * 172 - 4, 96)
+        words = [best, "metric=random_inception", "split=validation", "output_dir=scores"]
+        succeed(tmp_path, "evaluate", *words)
+        scores = read(tmp_path / "scores" / "metrics.json")
+        assert np.isfinite(scores["score"])
 
 
 def test_looks_paint_one_map_in_several_ways(tmp_path: Path) -> None:
