@@ -5,7 +5,7 @@ import warnings
 
 import torch
 
-from benchmarks import loader, pix2pixhd_step
+from benchmarks import carbrand_step, loader, pix2pixhd_step
 
 
 def main() -> None:
@@ -16,6 +16,8 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     print("## pix2pixHD step against a plain reference step\n")
     pix2pixhd_step.main()
+    print("\n## Brand GAN step against a plain reference step\n")
+    carbrand_step.main()
     print("\n## Loader against step\n")
     loader.main()
 

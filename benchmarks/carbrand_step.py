@@ -56,6 +56,7 @@ def batch_of(count: int, size: tuple[int, int] = SIZE) -> CarBatch:
 
 def ratio(count: int, name: str, every: int = 1) -> Times:
     """The product's pictures a second over the reference's."""
+    torch._dynamo.reset()
     variant = VARIANTS[name]
     words = f"loss.penalties.gradient.every={every}"
     module, batch = module_of(f"compile={variant['compile']}", words), batch_of(count)
