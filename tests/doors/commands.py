@@ -1,5 +1,8 @@
 """The doors as people use them: real command lines in processes and folders of their own."""
 
+import atexit
+import functools
+import json
 import os
 import subprocess
 import sys
@@ -19,21 +22,57 @@ TINY = (
 """A run of seconds."""
 
 
+_NEEDS_AN_INTERPRETER = ("-m", "trainer=ddp_cpu")
+"""Words that have a door start processes of its own from its command line."""
+
+
 def run(folder: Path, door: str, *words: str) -> subprocess.CompletedProcess[str]:
     """``python -m carsynth.<door>`` in ``folder``, without keys, caches or a terminal."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
     environment |= {"HOME": str(home), "TORCH_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", f"carsynth.{door}", *words],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+    if any(word in _NEEDS_AN_INTERPRETER for word in words):
+        return subprocess.run(
+            [sys.executable, "-m", f"carsynth.{door}", *words],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    out, err = home / "out.txt", home / "err.txt"
+    command = {"door": door, "words": words, "folder": str(folder), "environment": environment}
+    code = _server(command | {"out": str(out), "err": str(err)})
+    return subprocess.CompletedProcess(list(words), code, out.read_text(), err.read_text())
+
+
+def _server(command: dict[str, object]) -> int:
+    """The exit code of a command, run in a fork of a process that is kept for all of them."""
+    server = _started()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.write(json.dumps(command) + "\n")
+    server.stdin.flush()
+    return int(server.stdout.readline())
+
+
+@functools.cache
+def _started() -> subprocess.Popen[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.doors.server"],
+        cwd=Path(__file__).parents[2],
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=300,
     )
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+    atexit.register(server.kill)
+    return server
 
 
 def succeed(folder: Path, door: str, *words: str) -> str:
