@@ -124,7 +124,22 @@ def _explain(error: Exception, config_name: str) -> str | None:
         return _unknown(named.group(1), config_name)
     if missing := re.search(r"[Mm]issing mandatory value: (\S+)", str(error)):
         return f"{missing.group(1)} is not set: add {missing.group(1)}=VALUE"
+    if lacking := re.search(r"Interpolation key '([\w.]+)' not found", str(error)):
+        return _lacking(lacking.group(1), config_name)
     return _one_line(error)
+
+
+def _lacking(path: str, config_name: str) -> str:
+    """One part of the config asks another for what it has not: the two do not go together."""
+    parent, _, name = path.rpartition(".")
+    choices = HydraConfig.get().runtime.choices
+    if parent == "loss":
+        return (
+            f"arch={choices.get('arch')} does not go with loss={choices.get('loss')}: take another"
+        )
+    node = OmegaConf.select(_compose(config_name), parent)
+    known = [str(key) for key in node] if isinstance(node, DictConfig) else []
+    return f"{parent} has no {name}{_nearest(name, known)}; known: {_joined(known)}"
 
 
 def _explain_instantiation(error: InstantiationException) -> str | None:

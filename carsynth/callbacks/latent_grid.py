@@ -8,10 +8,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
-from torch import Tensor
 
 from carsynth.data.batch import CarBatch
-from carsynth.metrics.pixels import to_uint8
+from carsynth.metrics.pixels import to_pictures
 from carsynth.modules.latent_gan import LatentGAN
 from carsynth.modules.latent_walk import spherical
 from carsynth.reporting.sheets import Tile, save_gif, sheet
@@ -53,7 +52,7 @@ class LatentGrid(Callback):
     ) -> None:
         missing = self._columns - len(self._reals)
         if missing > 0 and trainer.is_global_zero and not trainer.sanity_checking:
-            self._reals += as_tiles(batch.photo[:missing])
+            self._reals += list(to_pictures(batch.photo[:missing]))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._reals or not isinstance(pl_module, LatentGAN):
@@ -70,7 +69,7 @@ class LatentGrid(Callback):
         for row in range(rows):
             own = latents if names else latents[row * self._columns : (row + 1) * self._columns]
             label = torch.full((len(own),), row) if names else None
-            tiles += as_tiles(to_uint8(pl_module.paint(own, label).photo.nan_to_num()))
+            tiles += list(to_pictures(pl_module.paint(own, label).photo))
         grid = sheet(tiles, self._columns, ["real", *(names or [""] * rows)])
         folder = _folder(trainer)
         grid.save(folder / f"epoch_{trainer.current_epoch:04d}.png")
@@ -101,14 +100,8 @@ class LatentGrid(Callback):
         for row in range(rows):
             path = spherical(ends[2 * row], ends[2 * row + 1], _STEPS)
             label = torch.full((_STEPS,), row) if names else None
-            tiles += as_tiles(to_uint8(module.paint(path, label).photo.nan_to_num()))
+            tiles += list(to_pictures(module.paint(path, label).photo))
         return sheet(tiles, _STEPS, names)
-
-
-def as_tiles(photo: Tensor) -> list[Tile]:
-    """uint8 (B, 3, H, W) on any device as tiles."""
-    rows = photo.detach().to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
-    return [np.ascontiguousarray(row) for row in rows]
 
 
 def _folder(trainer: Trainer) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from carsynth.data.batch import CarBatch
 from carsynth.metrics.part_statistics import compare, maps_of_palette, statistics_of
-from carsynth.metrics.pixels import to_uint8
+from carsynth.metrics.pixels import to_pictures
 from carsynth.reporting.part_plot import draw_parts
 
 
@@ -40,7 +40,7 @@ class PartStatistics(Callback):
     ) -> None:
         if trainer.sanity_checking:
             return
-        pictures = to_uint8(outputs.nan_to_num()).permute(0, 2, 3, 1).cpu().numpy()
+        pictures = to_pictures(outputs)
         self._real.append(batch.part_map.cpu().numpy())
         self._drawn.append(maps_of_palette(pictures))
 

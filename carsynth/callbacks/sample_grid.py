@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from carsynth.data.batch import CarBatch
 from carsynth.labels import PALETTE, PARTS
-from carsynth.metrics.pixels import to_uint8
+from carsynth.metrics.pixels import to_pictures
 
 CAPTIONS = ("part map", "generated", "real")
 MIN_CELL = 128
@@ -63,8 +62,8 @@ class SampleGrid(Callback):
             return
         assert isinstance(outputs, Tensor), "validation_step returns the generated photos"
         maps = batch.part_map[:missing].cpu().numpy()
-        generated = _as_rows(to_uint8(outputs[:missing].nan_to_num()))
-        real = _as_rows(batch.photo[:missing])
+        generated = to_pictures(outputs[:missing])
+        real = to_pictures(batch.photo[:missing])
         self._samples += map(_Sample, maps, generated, real)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -119,9 +118,3 @@ def _wandb_images(picture: Image.Image, samples: list[_Sample]) -> dict[str, Any
         for sample in samples
     ]
     return {"samples/grid": wandb.Image(picture), "samples/parts": masked}
-
-
-def _as_rows(photo: Tensor) -> NDArray[np.uint8]:
-    """(B, 3, H, W) on any device as (B, H, W, 3)."""
-    rows: NDArray[np.uint8] = photo.detach().to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
-    return np.ascontiguousarray(rows)

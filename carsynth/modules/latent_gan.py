@@ -90,6 +90,11 @@ class LatentGAN(AdversarialModule):
         judge = discriminator(
             channels=canvas.channels, classes=known, auxiliary=weights["auxiliary"] > 0
         )
+        if weights["redraw"] and not hasattr(judge, "redraw"):
+            raise UserError(
+                "loss.weights.redraw needs a discriminator that can draw, such as arch=fastgan's: "
+                "take it, or another loss"
+            )
         super().__init__(made, judge, **training)
         self.canvas = canvas
         self.growth = growth

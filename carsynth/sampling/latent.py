@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from carsynth.errors import UserError
-from carsynth.metrics.pixels import to_uint8
+from carsynth.metrics.pixels import to_pictures
 from carsynth.modules.latent_gan import LatentGAN
 from carsynth.modules.latent_walk import spherical
 from carsynth.sampling.painted import Drawn
@@ -50,8 +50,7 @@ class FromLatents:
         for start in range(0, self.total, batch_size):
             part = slice(start, start + batch_size)
             labels = None if self._labels is None else self._labels[part]
-            photos = to_uint8(self._module.paint(self._latents[part], labels).photo)
-            pictures = photos.permute(0, 2, 3, 1).cpu().numpy()
+            pictures = to_pictures(self._module.paint(self._latents[part], labels).photo)
             kinds = [""] * len(pictures) if labels is None else [f"_{names[i]}" for i in labels]
             yield [
                 Drawn(f"{number:06d}{kind}", picture, picture)

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from carsynth.data.map_folder import MapFolder, MapSource, ToyMaps
 from carsynth.errors import UserError
 from carsynth.labels import PALETTE
-from carsynth.metrics.pixels import to_uint8
+from carsynth.metrics.pixels import to_pictures
 from carsynth.modules.adversarial import AdversarialModule
 
 _TOYCARS = "toycars"
@@ -64,8 +64,7 @@ class PaintedMaps:
             chosen = turns[start : start + batch_size]
             part_maps = np.stack([self._maps.read(index, self._size) for index in chosen])
             on_device = torch.from_numpy(part_maps).long().to(self._module.device)
-            photos = to_uint8(self._module.draw(on_device, self._draws))
-            pictures = photos.permute(0, 2, 3, 1).cpu().numpy()
+            pictures = to_pictures(self._module.draw(on_device, self._draws))
             yield [
                 Drawn(
                     names[index].replace("/", "_") + (f"_{turn}" if turn else ""),
