@@ -96,6 +96,10 @@ class LatentGAN(AdversarialModule):
                 "take it, or another loss"
             )
         super().__init__(made, judge, **training)
+        if self.compiled:
+            # Weights that spectral norm computes take the layout that the compiler likes anyway,
+            # and it computes them fastest from contiguous ones.
+            self.to(memory_format=torch.contiguous_format)
         self.canvas = canvas
         self.growth = growth
         self.register_buffer("alive", torch.tensor(growth.alive(0)))
