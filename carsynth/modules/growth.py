@@ -36,7 +36,9 @@ class LatentGrowth:
                 f"arch.latent={shown}: give a length of 1 or more from epoch 0 on, such as "
                 "[[0,100]]"
             )
-        for (_, before), (epoch, after) in itertools.pairwise(steps):
+        for (first, before), (epoch, after) in itertools.pairwise(steps):
+            if epoch == first:
+                raise UserError(f"arch.latent={shown} names epoch {epoch} twice: keep one length")
             if after < before:
                 raise UserError(
                     f"arch.latent={shown} shrinks from {before} to {after} at epoch "

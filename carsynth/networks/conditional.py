@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from carsynth.errors import UserError
 from carsynth.networks.attention import SelfAttention
 from carsynth.networks.heads import Critic, Head, HeadFactory, Judgement, PlainHead
 from carsynth.networks.latent import (
@@ -59,6 +60,11 @@ class BrandGenerator(nn.Module):
         super().__init__()
         base, count = doublings(size[0], size[1])
         self.size = (int(size[0]), int(size[1]))
+        if attention and count < 2:
+            raise UserError(
+                f"arch.attention needs a picture that is doubled twice or more, and {size[0]}x"
+                f"{size[1]} is doubled once: take a larger data.size, or arch.attention=false"
+            )
         widths = _widths(width, count)[::-1]
         self.input = LatentInput(latent, classes, 50, widths[0], base, bias=False, spectral=True)
         layers = _between(widths[0], pixel_norm)

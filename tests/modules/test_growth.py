@@ -28,6 +28,8 @@ def test_a_schedule_may_stand_still_and_come_in_any_order() -> None:
     [
         ([[0, 200], [100, 100]], "shrinks from 200 to 100 at epoch 100"),
         ([[0, 10], [5, 30], [7, 20]], "shrinks from 30 to 20 at epoch 7"),
+        ([[0, 100], [0, 50]], "names epoch 0 twice"),
+        ([[0, 10], [5, 20], [5, 20]], "names epoch 5 twice"),
         ([[10, 100]], "from epoch 0 on"),
         ([[-1, 100]], "from epoch 0 on"),
         ([], "from epoch 0 on"),

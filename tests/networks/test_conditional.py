@@ -370,3 +370,12 @@ def test_the_judge_is_leaky() -> None:
     features = judge(torch.randn(2, 1, 8, 8)).features
     assert len(convs) == 1
     torch.testing.assert_close(features, F.leaky_relu(made[0], 0.2).flatten(1))
+
+
+def test_attention_needs_a_second_doubling() -> None:
+    assert any(
+        isinstance(module, SelfAttention)
+        for module in BrandGenerator(3, (16, 28), 8, width=4, attention=True).modules()
+    )
+    with pytest.raises(UserError, match=r"arch.attention .* 8x14 is doubled once"):
+        BrandGenerator(3, (8, 14), 8, width=4, attention=True)
