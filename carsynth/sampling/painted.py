@@ -65,20 +65,13 @@ class PaintedMaps:
             part_maps = np.stack([self._maps.read(index, self._size) for index in chosen])
             on_device = torch.from_numpy(part_maps).long().to(self._module.device)
             pictures = to_pictures(self._module.draw(on_device, self._draws))
-            yield [
-                Drawn(
-                    names[index].replace("/", "_") + (f"_{turn}" if turn else ""),
-                    picture,
-                    np.concatenate([PALETTE[part_map], picture]),
-                )
-                for turn, index, part_map, picture in zip(
-                    (number // len(names) for number in range(start, self.total)),
-                    chosen,
-                    part_maps,
-                    pictures,
-                    strict=False,
-                )
-            ]
+            batch = []
+            drawn = zip(chosen, part_maps, pictures, strict=True)
+            for number, (index, part_map, picture) in enumerate(drawn, start):
+                turn = number // len(names)
+                name = names[index].replace("/", "_") + (f"_{turn}" if turn else "")
+                batch.append(Drawn(name, picture, np.concatenate([PALETTE[part_map], picture])))
+            yield batch
 
 
 def _maps(config: DictConfig) -> MapSource:

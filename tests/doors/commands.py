@@ -31,7 +31,9 @@ def run(folder: Path, door: str, *words: str) -> subprocess.CompletedProcess[str
     home = folder / "home"
     home.mkdir(exist_ok=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
-    environment |= {"HOME": str(home), "TORCH_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    environment |= {"HOME": str(home), "TORCH_HOME": str(home)}
+    # joblib would set the second by the number of cores, and sums round by the number of threads.
+    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     if any(word in _NEEDS_AN_INTERPRETER for word in words):
         return subprocess.run(
             [sys.executable, "-m", f"carsynth.{door}", *words],
