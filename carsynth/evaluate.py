@@ -1,105 +1,105 @@
-"""``python -m carsynth.evaluate ckpt_path=FILE``, or ``real=DIR fake=DIR``: score and floor."""
+"""``python -m carsynth.evaluate ckpt_path=FILE``, or ``real=DIR fake=DIR``: honest figures."""
 
 import json
 import platform
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+import torchvision
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
-from tqdm import tqdm
 
 import carsynth
 from carsynth.callbacks.run_record import CHECKPOINT_KEY
 from carsynth.checkpoint import module_from_checkpoint, read_checkpoint
 from carsynth.cli import door
 from carsynth.data.datamodule import CarDataModule
-from carsynth.data.files import list_pictures, write_atomically
-from carsynth.data.photos import read_photo
+from carsynth.data.files import write_atomically
 from carsynth.device import choose
-from carsynth.errors import UserError
+from carsynth.evaluation.assessment import Material, assess
+from carsynth.evaluation.gather import Gatherer
+from carsynth.evaluation.plot import evaluation_figure, save_copies
+from carsynth.evaluation.report import to_data, to_text
+from carsynth.evaluation.request import Checkpoint, Request, read_request
 from carsynth.metrics.choice import MetricChoice
-from carsynth.metrics.floor import split_half_floor
-from carsynth.metrics.frechet import FrechetDistance
-
-_SPLITS = ("train", "validation", "test")
+from carsynth.metrics.feature_cache import FeatureCache
+from carsynth.metrics.frechet import Frechet
+from carsynth.reporting.plots import save
 
 
 def evaluate(config: DictConfig) -> dict[str, Any]:
-    """Scores a checkpoint on a split of its data, or one folder against another.
+    """Scores checkpoints on a split of their data, or folders against real photos.
 
-    Prints a table and writes ``metrics.json`` into ``output_dir``.
+    Prints a table and leaves ``metrics.json``, ``metrics.png`` and, with memorisation,
+    ``copies.png`` in ``output_dir``.
 
     Raises:
-        UserError: neither or both were asked for, or something named cannot be used.
+        UserError: what was asked for does not fit together, or something named cannot be used.
     """
-    by_folders = config.real is not None and config.fake is not None
-    if by_folders == (config.ckpt_path is not None):
-        raise UserError("say what to evaluate: ckpt_path=FILE, or real=DIR and fake=DIR")
+    request = read_request(config)
     device = choose(config.device)
-    result: dict[str, Any] = {"seed": config.seed, "carsynth": carsynth.__version__}
-    result |= {"torch": torch.__version__, "python": platform.python_version()}
-    if by_folders:
-        result |= {"real": str(config.real), "fake": str(config.fake)}
-        reals, fakes = _pictures(config.real, "real"), _pictures(config.fake, "fake")
-        pairs: Iterator[tuple[Tensor, bool]] = _chained(reals, fakes)
-    else:
-        result |= {"ckpt_path": str(config.ckpt_path), "split": config.split}
-        pairs = _of_checkpoint(config, device)
-    choice: MetricChoice = instantiate(config.metric)
-    settled = choice.settle()
-    metric = FrechetDistance(settled.build()).to(device)
-    for photos, real in pairs:
-        metric.update(photos.to(device), real=real)
-
-    floor = split_half_floor(metric.real_features(), seed=config.seed)
-    score = metric.compute()
-    result |= {
-        "metric": settled.name,
-        "score": score,
-        "floor": None if floor is None else floor._asdict(),
-        "num_real": int(metric.real_count),
-        "num_fake": int(metric.fake_count),
+    choice: MetricChoice = instantiate(config.metric.extractor)
+    extractor = choice.settle().build().to(device)
+    cache = FeatureCache(extractor, config.metric.cache_dir)
+    paired = [instantiate(node) for node in config.metric.paired.values()]
+    gatherer = Gatherer(extractor, device, cache, config.memorisation, paired)
+    figures = [Frechet(), *map(instantiate, config.metric.figures.values())]
+    assessments = [
+        assess(material, figures, extractor, config.seed)
+        for material in _materials(config, request, gatherer)
+    ]
+    result = {
+        "carsynth": carsynth.__version__,
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "python": platform.python_version(),
+        "seed": config.seed,
+        "real": str(request.real or f"{config.split} split"),
+        "train": str(request.train) if request.train else None,
+        "extractor": {
+            "name": extractor.name,
+            "resize": extractor.resize,
+            "num_features": extractor.num_features,
+            "fingerprint": extractor.fingerprint,
+        },
+        "evaluated": [to_data(assessment) for assessment in assessments],
     }
-    path = Path(config.output_dir) / "metrics.json"
-    write_atomically(path, json.dumps(result, indent=2) + "\n")
-    print(_table(result), f"written to {path}", sep="\n")
+    folder = Path(config.output_dir)
+    table, picture = folder / "metrics.json", folder / "metrics.png"
+    write_atomically(table, json.dumps(result, indent=2, allow_nan=False) + "\n")
+    save(evaluation_figure(assessments), picture)
+    written = [table, picture, *save_copies(assessments, folder)]
+    print(to_text(assessments), f"\nwritten: {', '.join(map(str, written))}", sep="\n")
     return result
 
 
-def _of_checkpoint(config: DictConfig, device: torch.device) -> Iterator[tuple[Tensor, bool]]:
-    """Batches of real photos and of the photos drawn in their place."""
-    if config.split not in _SPLITS:
-        raise UserError(f"split={config.split} is unknown: choose one of {', '.join(_SPLITS)}")
-    checkpoint = read_checkpoint(config.ckpt_path)
-    module = module_from_checkpoint(checkpoint, config.ckpt_path).to(device)
-    datamodule = _data_of(config, OmegaConf.create(checkpoint[CHECKPOINT_KEY]["config"]))
-    module.seed_draws(config.seed)
-    loader = datamodule.split_dataloader(config.split)
-    for batch in tqdm(loader, desc=f"{config.split} photos", unit="batch"):
-        moved = type(batch)(*(tensor.to(device) for tensor in batch))
-        moved = module.on_after_batch_transfer(moved, 0)
-        yield moved.photo, True
-        with torch.no_grad():
-            yield module.generate(moved), False
+def _materials(config: DictConfig, request: Request, gatherer: Gatherer) -> Iterator[Material]:
+    """What is to be scored, one after the other."""
+    if not request.checkpoints:
+        datamodule = None if request.real is not None else _data_alone(config)
+        yield from gatherer.of_folders(request, datamodule, config.split, config.paired)
+    for asked in request.checkpoints:
+        checkpoint = read_checkpoint(asked.path)
+        module = module_from_checkpoint(checkpoint, asked.path).to(gatherer.device)
+        module.seed_draws(config.seed)
+        trained = OmegaConf.create(checkpoint[CHECKPOINT_KEY]["config"])
+        datamodule = _data_of(config, asked, trained)
+        yield gatherer.of_checkpoint(asked, module, datamodule, config.split, config.num_images)
 
 
-def _data_of(config: DictConfig, trained: DictConfig) -> CarDataModule:
+def _data_of(config: DictConfig, asked: Checkpoint, trained: DictConfig) -> CarDataModule:
     """The data of the run with its own splits, or the data set that ``data=`` names."""
     trained.run_dir = None
-    splits = Path(config.ckpt_path).absolute().parent.parent / "splits.json"
+    splits = asked.path.absolute().parent.parent / "splits.json"
     if config.get("data") is None:
         if splits.is_file():
             trained.datamodule.splits_file = str(splits)
     else:
         size = trained.data.size
         trained.datamodule.source = config.data.source
-        for key in ("fractions", "split_seed", "splits_file", "on_bad_file"):
+        for key in _OF_DATA:
             trained.datamodule[key] = config.data[key]
         trained.datamodule.size = size
         trained.datamodule.balance = None
@@ -109,52 +109,17 @@ def _data_of(config: DictConfig, trained: DictConfig) -> CarDataModule:
     return datamodule
 
 
-def _pictures(folder: str, key: str) -> Iterator[Tensor]:
-    """Single pictures of a folder, uint8 (1, 3, H, W), behind a progress bar."""
-    paths = [path for paths in list_pictures(Path(folder)).values() for path in paths]
-    if len(paths) < 2:
-        raise UserError(f"{key}={folder} holds one picture: a score needs two or more")
-    for path in tqdm(paths, desc=key, unit="picture"):
-        yield torch.from_numpy(np.ascontiguousarray(read_photo(path))).permute(2, 0, 1)[None]
-
-
-def _chained(reals: Iterator[Tensor], fakes: Iterator[Tensor]) -> Iterator[tuple[Tensor, bool]]:
-    """Runs of equally sized pictures joined into batches."""
-    for pictures, real in ((reals, True), (fakes, False)):
-        for _, run in groupby(pictures, key=lambda picture: picture.shape):
-            held: list[Tensor] = []
-            for picture in run:
-                held.append(picture)
-                if len(held) == 16:
-                    yield torch.cat(held), real
-                    held.clear()
-            if held:
-                yield torch.cat(held), real
-
-
-def _table(result: dict[str, Any]) -> str:
-    floor = result["floor"]
-    rows = [("metric", "score", "floor", "score / floor", "real", "generated")]
-    shown = (
-        "-" if floor is None else f"{floor['mean']:.4g} ± {floor['std']:.2g} (n={floor['half']})"
-    )
-    ratio = "-" if floor is None or not floor["mean"] else f"{result['score'] / floor['mean']:.2f}"
-    rows.append(
-        (
-            result["metric"],
-            f"{result['score']:.4g}",
-            shown,
-            ratio,
-            str(result["num_real"]),
-            str(result["num_fake"]),
-        )
-    )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+def _data_alone(config: DictConfig) -> CarDataModule:
+    """The data set that ``data=`` names, at its own size."""
+    return CarDataModule(
+        instantiate(config.data.source),
+        config.data.size,
+        config.batch_size,
+        **{key: config.data[key] for key in _OF_DATA},
     )
 
+
+_OF_DATA = ("fractions", "split_seed", "splits_file", "on_bad_file")
 
 main = door("evaluate")(evaluate)
 

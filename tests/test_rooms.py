@@ -21,6 +21,7 @@ ALLOWED = {
     "metrics": {"networks", "losses", "data"},
     "reporting": {"data"},
     "preparation": {"data"},
+    "evaluation": {"modules", "metrics", "networks", "losses", "data", "reporting"},
     "sampling": {"modules", "metrics", "networks", "losses", "data"},
     "callbacks": {"modules", "metrics", "networks", "losses", "data", "reporting"},
 }

@@ -121,8 +121,16 @@ class CarDataModule(LightningDataModule):
 
     @property
     def val_names(self) -> tuple[str, ...]:
-        """Names of the validation samples in loader order; bad ones are not among them."""
-        return self._split("validation").names
+        """:meth:`split_names` of the validation split."""
+        return self.split_names("validation")
+
+    def split_names(self, split: str) -> tuple[str, ...]:
+        """Names of a split's samples in order; bad ones are not among them.
+
+        Raises:
+            UserError: as for :meth:`split_dataloader`.
+        """
+        return self._split(split).names
 
     @property
     def fingerprint(self) -> str:

@@ -1,22 +1,19 @@
-"""Which extractor a run's score is measured with, and the name that the score has thereby."""
+"""Which extractor the figures of a run are measured with."""
 
 from typing import Protocol
 
 from lightning.pytorch.utilities import rank_zero_info
-from torch import nn
-
 from carsynth.errors import UserError
+from carsynth.metrics.backbone import TorchvisionBackbone, fetch_backbone_weights
+from carsynth.metrics.extractor import Extractor
 from carsynth.metrics.inception import fetch_fid_weights, load_fid_inception, random_inception
 
 
 class SettledMetric(Protocol):
-    """A metric whose name is known and whose extractor can be built."""
+    """An extractor that can be built."""
 
-    name: str
-    """Last part of the log names, as in ``val/fid`` and ``floor/fid``."""
-
-    def build(self) -> nn.Module:
-        """The extractor: uint8 (B, 3, H, W) to (B, ``num_features``).
+    def build(self) -> Extractor:
+        """The extractor, in eval mode on the CPU.
 
         Raises:
             UserError: its weights are not to be had on this machine.
@@ -43,8 +40,6 @@ class FidMetric:
         weights_path: torch-fidelity's file; None looks into torch hub's cache and fetches it once.
     """
 
-    name = "fid"
-
     def __init__(self, weights_path: str | None = None) -> None:
         self._weights_path = weights_path
 
@@ -52,19 +47,17 @@ class FidMetric:
         fetch_fid_weights(self._weights_path)
         return self
 
-    def build(self) -> nn.Module:
+    def build(self) -> Extractor:
         return load_fid_inception(self._weights_path)
 
 
 class RandomInceptionMetric:
     """``metric=random_inception``: the random stand-in, whose figures are never called FID."""
 
-    name = "frechet_random_inception"
-
     def settle(self) -> SettledMetric:
         return self
 
-    def build(self) -> nn.Module:
+    def build(self) -> Extractor:
         return random_inception()
 
 
@@ -85,6 +78,26 @@ class AutoMetric:
             return FidMetric().settle()
         except UserError as error:
             rank_zero_info(
-                f"metric=auto: scores are val/{RandomInceptionMetric.name}, not FID ({error})"
+                f"metric=auto: scores are val/frechet_random_inception, not FID ({error})"
             )
             return RandomInceptionMetric()
+
+
+class BackboneMetric:
+    """``metric=backbone``: a torchvision classifier, or no training at all.
+
+    Args:
+        model: as for :class:`~carsynth.metrics.backbone.TorchvisionBackbone`, as the others are.
+    """
+
+    def __init__(self, model: str, layer: str, weights_path: str | None = None) -> None:
+        self._model = model
+        self._layer = layer
+        self._weights_path = weights_path
+
+    def settle(self) -> SettledMetric:
+        fetch_backbone_weights(self._model, self._weights_path)
+        return self
+
+    def build(self) -> Extractor:
+        return TorchvisionBackbone(self._model, self._layer, self._weights_path)

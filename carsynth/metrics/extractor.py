@@ -16,6 +16,8 @@ class Extractor(Protocol):
     """Ends the name of every figure measured with it: ``random_inception``, ``resnet50``. It is
     ``inception`` for the network that FID is defined by and for no other."""
     num_features: int
+    resize: str
+    """How a photo is brought to the network's size, in words."""
 
     @property
     def fingerprint(self) -> str:

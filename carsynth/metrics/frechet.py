@@ -1,73 +1,74 @@
-"""The Frechet distance between two sets of pictures, exact in float64 also when they are few."""
+"""The Frechet distance between pictures: of two sets of features, and of batches as they come."""
 
 import math
-from typing import NamedTuple, cast
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from carsynth.errors import UserError
+from carsynth.metrics.extractor import Extractor, features_of
+from carsynth.metrics.figure import Value
+from carsynth.metrics.gaussian import (
+    Gaussian,
+    frechet_distance,
+    gaussian_of_features,
+    gaussian_of_sums,
+)
 from carsynth.metrics.pixels import to_uint8
 
-CHUNK = 32
-"""Pictures that pass through the extractor at once, which bounds its memory."""
+_MOST = 100_000
+"""No larger number of pictures is ever asked for."""
 
 
-class Gaussian(NamedTuple):
-    """A normal distribution over features, float64 on the CPU."""
+class Frechet:
+    """The Frechet distance of two sets of features: FID on FID's own Inception; 0 for equal sets.
 
-    mean: Tensor
-    """(d,)."""
-    factor: Tensor
-    """(r, d) with ``factor.T @ factor`` the unbiased covariance; r is at most its rank's bound."""
-
-
-def gaussian_of_features(features: Tensor) -> Gaussian:
-    """The Gaussian of two or more feature vectors (n, d)."""
-    features = features.to("cpu", torch.float64)
-    mean = features.mean(0)
-    factor = (features - mean) / math.sqrt(len(features) - 1)
-    if len(features) > features.shape[1]:
-        factor = torch.linalg.qr(factor, mode="r")[1]
-    return Gaussian(mean, factor)
-
-
-def gaussian_of_sums(count: int, total: Tensor, outer: Tensor) -> Gaussian:
-    """The Gaussian of ``count`` vectors from their sum (d,) and sum of outer products (d, d)."""
-    total, outer = total.to("cpu", torch.float64), outer.to("cpu", torch.float64)
-    mean = total / count
-    covariance = (outer - count * torch.outer(mean, mean)) / (count - 1)
-    values, vectors = torch.linalg.eigh(covariance)
-    # Fewer vectors than dimensions: the other eigenvalues are 0, and their rounding is not.
-    rank = min(count - 1, len(mean))
-    values, vectors = values[-rank:].clamp(min=0.0), vectors[:, -rank:]
-    return Gaussian(mean, values.sqrt()[:, None] * vectors.T)
-
-
-def frechet_distance(first: Gaussian, second: Gaussian) -> float:
-    """Squared 2-Wasserstein distance of two Gaussians (Dowson and Landau 1982), at least 0.
-
-    The trace of the root of S1 S2 is the nuclear norm of F1 F2^T for any factors S = F^T F, which
-    holds without error where the covariances are singular and ``sqrtm`` loses four digits.
+    With n pictures a side it lies above its value for very many by about a constant over n (Chong
+    and Forsyth 2020, arXiv 1911.07023), and the floor of n real pictures consists of nothing else.
     """
-    shift = (first.mean - second.mean).square().sum()
-    spread = first.factor.square().sum() + second.factor.square().sum()
-    cross = torch.linalg.svdvals(first.factor @ second.factor.T).sum()
-    return max(0.0, float(shift + spread - 2.0 * cross))
+
+    better: Mapping[str, str] = {"frechet": "lower"}
+
+    def measure(self, real: Tensor, fake: Tensor, extractor: Extractor) -> dict[str, Value]:
+        if min(len(real), len(fake)) < 2:
+            raise UserError(
+                f"it takes two pictures a side or more, not {len(real)} and {len(fake)}"
+            )
+        broken = sum(int((~side.isfinite().all(1)).sum()) for side in (real, fake))
+        if broken:
+            raise UserError(f"the features of {broken} pictures are not finite")
+        distance = frechet_distance(gaussian_of_features(real), gaussian_of_features(fake))
+        return {"frechet": Value(distance)}
+
+    def enough(self, name: str, value: Value, floor: float | None, count: int) -> int | None:
+        """Where the floor is more than half of the value: until it would be a tenth of it.
+
+        Rounded up to one digit. Equal sets are equal however few they are.
+        """
+        if floor is None or 2.0 * floor <= value.value or value.value == 0.0:
+            return None
+        wanted = min(count * floor / (0.1 * value.value), _MOST)
+        step = 10 ** int(math.log10(wanted))
+        wanted = min(math.ceil(wanted / step) * step, _MOST)
+        return wanted if wanted > count else None
 
 
 class FrechetDistance(Metric):
     """Frechet distance between real and generated pictures in the features of an extractor.
 
-    FID where the extractor is :func:`~carsynth.metrics.inception.load_fid_inception`. Sums are
-    float64 and are added up across processes, which may hold different numbers of pictures. The
-    real pictures stay through :meth:`reset`: feed them once. The extractor is no submodule, so
-    that it enters no state dict; it follows the pictures' device.
+    Feature vectors are held as they are while a process has ``num_features`` of a side or fewer,
+    which is exact and quick, and are folded into float64 sums beyond that; processes may have
+    different numbers of them, or none, in either form. The real pictures stay through
+    :meth:`reset`: feed them once. The extractor is no submodule, so that it enters no state dict;
+    it follows the pictures' device.
 
     Args:
-        extractor: maps uint8 (B, 3, H, W) to (B, ``extractor.num_features``) floats.
+        extractor: for the pictures that :meth:`update` is given.
+        keep_features: keep features of generated pictures, as those of real ones are kept.
     """
 
     higher_is_better = False
@@ -75,61 +76,67 @@ class FrechetDistance(Metric):
     full_state_update = False
 
     real_count: Tensor
-    real_sum: Tensor
-    real_outer: Tensor
+    real_broken: Tensor
     fake_count: Tensor
-    fake_sum: Tensor
-    fake_outer: Tensor
     fake_broken: Tensor
+    _extractor: Extractor
 
-    def __init__(self, extractor: nn.Module) -> None:
+    def __init__(self, extractor: Extractor, keep_features: bool = False) -> None:
         super().__init__()
-        object.__setattr__(self, "_extractor", extractor.eval())
-        d = int(extractor.num_features)  # type: ignore[arg-type]
+        object.__setattr__(self, "_extractor", extractor)
+        d = extractor.num_features
         for side in ("real", "fake"):
-            count = torch.zeros((), dtype=torch.int64)
-            self.add_state(f"{side}_count", count, dist_reduce_fx="sum")
+            for count in ("count", "broken"):
+                zero = torch.zeros((), dtype=torch.int64)
+                self.add_state(f"{side}_{count}", zero, dist_reduce_fx="sum")
+            self.add_state(f"{side}_rows", [], dist_reduce_fx="cat")
             total = torch.zeros(d, dtype=torch.float64)
             self.add_state(f"{side}_sum", total, dist_reduce_fx="sum")
             outer = torch.zeros(d, d, dtype=torch.float64)
             self.add_state(f"{side}_outer", outer, dist_reduce_fx="sum")
-        self.add_state("fake_broken", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-        self._real_features: list[Tensor] = []
-        self._real_gaussian: Gaussian | None = None
+        kept = ("real", "fake") if keep_features else ("real",)
+        self._kept: dict[str, list[Tensor]] = {side: [] for side in kept}
+        self._real_gaussian: tuple[int, Gaussian] | None = None
+        self._hold("real", torch.empty(0, d))
+        self._hold("fake", torch.empty(0, d))
 
     def update(self, photo: Tensor, real: bool) -> None:
         """Adds pictures (B, 3, H, W): uint8, or floats in [-1, 1], rounded as a PNG rounds them.
 
-        A generated picture with NaN or infinity is counted as broken.
+        One with NaN or infinity, in its pixels or its features, is counted as broken.
 
         Raises:
             TypeError: another dtype.
         """
+        broken = torch.zeros(len(photo), dtype=torch.bool, device=photo.device)
         if photo.is_floating_point():
-            if not real:
-                broken = ~photo.isfinite().flatten(1).all(1)
-                self.fake_broken += broken.sum().to(self.device)
+            broken = ~photo.isfinite().flatten(1).all(1)
             photo = to_uint8(photo.nan_to_num())
         elif photo.dtype != torch.uint8:
             raise TypeError(f"pictures are uint8 or floats in [-1, 1], not {photo.dtype}")
-        extractor = cast(nn.Module, self._extractor).to(photo.device)
-        with torch.no_grad(), torch.autocast(photo.device.type, enabled=False):
-            features = torch.cat([extractor(part) for part in torch.split(photo, CHUNK)])
-        features = features.to(self.device)
-        exact = features.double()
+        features = features_of(self._extractor, photo).to(photo.device)
+        self.update_features(features.masked_fill(broken[:, None], math.nan), real)
+
+    def update_features(self, features: Tensor, real: bool) -> None:
+        """Adds pictures by their feature vectors, floats (B, ``num_features``).
+
+        One that is not finite is counted as broken.
+        """
+        # What torchmetrics does around update alone.
+        self._computed = None
+        self._update_count += 1
         side = "real" if real else "fake"
-        getattr(self, f"{side}_count").add_(len(photo))
-        getattr(self, f"{side}_sum").add_(exact.sum(0))
-        getattr(self, f"{side}_outer").add_(exact.T @ exact)
-        if real:
-            self._real_features.append(features.cpu())
-            self._real_gaussian = None
+        features = features.detach().to(self.device, torch.float32)
+        sound = features.isfinite().all(1)
+        getattr(self, f"{side}_count").add_(len(features))
+        getattr(self, f"{side}_broken").add_((~sound).sum())
+        self._hold(side, features[sound])
 
     def compute(self) -> float:
         """The distance of all pictures of all processes; infinite if a generated one is broken.
 
         Raises:
-            UserError: fewer than two real or two generated pictures.
+            UserError: fewer than two real or two generated pictures, or a broken real one.
         """
         real, fake = int(self.real_count), int(self.fake_count)
         if min(real, fake) < 2:
@@ -137,27 +144,72 @@ class FrechetDistance(Metric):
                 "the Frechet distance needs two real and two generated pictures or more, and has "
                 f"{real} and {fake}: enlarge the validation split"
             )
+        if self.real_broken > 0:
+            raise UserError(
+                f"the features of {int(self.real_broken)} of {real} real pictures are not finite: "
+                "check the pictures and the extractor's weights"
+            )
         if self.fake_broken > 0:
             return math.inf
-        if self._real_gaussian is None:
-            self._real_gaussian = gaussian_of_sums(real, self.real_sum, self.real_outer)
-        fakes = gaussian_of_sums(fake, self.fake_sum, self.fake_outer)
-        return frechet_distance(self._real_gaussian, fakes)
+        # Real pictures are only ever added, and all processes know their number.
+        if self._real_gaussian is None or self._real_gaussian[0] != real:
+            self._real_gaussian = real, self._gaussian("real")
+        return frechet_distance(self._real_gaussian[1], self._gaussian("fake"))
 
     def reset(self) -> None:
         """Forgets the generated pictures only."""
-        kept = {name: getattr(self, name) for name in ("real_count", "real_sum", "real_outer")}
+        reals = {n: state for n, state in self.metric_state.items() if n.startswith("real_")}
+        reals["real_rows"] = list(reals["real_rows"])  # the list itself is emptied
         super().reset()
-        for name, value in kept.items():
-            setattr(self, name, value)
+        for name, state in reals.items():
+            setattr(self, name, state)
+        if "fake" in self._kept:
+            self._kept["fake"].clear()
+        self._hold("fake", torch.empty(0, self._extractor.num_features, device=self.device))
 
     def real_features(self) -> Tensor:
         """Features of the real pictures of all processes, float32 (n, d) on the CPU.
 
-        A collective call: every process makes it.
+        Broken ones are left out. A collective call: every process makes it.
         """
-        d = len(self.real_sum)
-        features = torch.cat([torch.empty(0, d), *self._real_features])
+        return self._gathered("real")
+
+    def fake_features(self) -> Tensor:
+        """The same of generated pictures, for which ``keep_features`` is needed."""
+        assert "fake" in self._kept, "features of generated pictures are kept only if asked for"
+        return self._gathered("fake")
+
+    def _hold(self, side: str, features: Tensor) -> None:
+        # An empty tensor is held too: torchmetrics cannot gather a list with nothing in it.
+        if side in self._kept:
+            self._kept[side].append(features.cpu())
+        rows: list[Tensor] = getattr(self, f"{side}_rows")
+        for part in torch.split(features, self._extractor.num_features):
+            rows.append(part)
+            if sum(map(len, rows)) > self._extractor.num_features:
+                total, outer = self._sums(side)
+                setattr(self, f"{side}_sum", total)
+                setattr(self, f"{side}_outer", outer)
+                rows[:] = [part[:0]]
+
+    def _sums(self, side: str) -> tuple[Tensor, Tensor]:
+        """Of all vectors, those that are still held as they are included."""
+        rows = dim_zero_cat(getattr(self, f"{side}_rows")).double()
+        total: Tensor = getattr(self, f"{side}_sum") + rows.sum(0)
+        return total, torch.addmm(getattr(self, f"{side}_outer"), rows.T, rows)
+
+    def _gaussian(self, side: str) -> Gaussian:
+        """Of all vectors of a side that has no broken pictures."""
+        count, rows = (
+            int(getattr(self, f"{side}_count")),
+            dim_zero_cat(getattr(self, f"{side}_rows")),
+        )
+        if len(rows) == count:
+            return gaussian_of_features(rows)
+        return gaussian_of_sums(count, *self._sums(side))
+
+    def _gathered(self, side: str) -> Tensor:
+        features = torch.cat(self._kept[side])
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return torch.cat(gather_all_tensors(features.to(self.device))).cpu()
         return features

@@ -18,10 +18,10 @@ from carsynth.reporting.history import Curve, Row, last_per_epoch, mean_per_epoc
 from carsynth.reporting.table import Comparison, Group
 
 _DPI = 120
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#8c564b")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#8c564b")
 """Told apart by colour-blind people too (Okabe and Ito), but for the last two."""
 _STYLES = ("-", "--", ":", "-.")
-_GREY = "#666666"
+GREY = "#666666"
 _STEEP = 20
 """Highest over lowest score from which an axis is logarithmic."""
 _WRAP = 44  # letters of a label on one line
@@ -37,22 +37,22 @@ def training_figure(rows: Sequence[Row], monitor: str, floor: float | None) -> F
         monitor: log name of the score, lower is better.
         floor: what real photos score against real photos; None leaves the line out.
     """
-    figure = _figure(11.0, 4.2)
+    figure = new_figure(11.0, 4.2)
     losses, scores = figure.subplots(1, 2)
-    colours = cycle(_COLOURS)
+    colours = cycle(COLOURS)
     for name in names(rows, "train/"):
         curve, term = mean_per_epoch(rows, name), name.removeprefix("train/")
         style = "-" if term.startswith("d") else "--"
         losses.plot(*curve, style, color=next(colours), label=term, marker=_marker(curve))
     _dress(losses, "loss terms, mean of each epoch (D solid, G dashed)", "loss")
     curve = last_per_epoch(rows, monitor)
-    scores.plot(*curve, color=_COLOURS[0], marker=_marker(curve), label=monitor)
+    scores.plot(*curve, color=COLOURS[0], marker=_marker(curve), label=monitor)
     if floor is not None:
-        scores.axhline(floor, color=_GREY, linestyle="--", label=f"floor {floor:.4g}")
+        scores.axhline(floor, color=GREY, linestyle="--", label=f"floor {floor:.4g}")
     if (best := curve.lowest) is not None:
         epoch, score = curve.epochs[best], curve.values[best]
         label = f"best: {score:.4g} at epoch {epoch}"
-        scores.plot([epoch], [score], "*", color=_COLOURS[1], markersize=15, label=label)
+        scores.plot([epoch], [score], "*", color=COLOURS[1], markersize=15, label=label)
     _dress(scores, "score, lower is better", monitor)
     _scale(scores, [*curve.values, *([] if floor is None else [floor])])
     return figure
@@ -71,7 +71,7 @@ def comparison_figure(comparison: Comparison) -> Figure:
     }
     lines = {m: sum(_label(g).count("\n") + 1 for g in groups) for m, groups in scored.items()}
     heights = [max(3.4, 0.24 * count + 1.2) for count in lines.values()]
-    figure = _figure(11.0 + _WRAP * 0.06, sum(heights, 0.3 if scored else 1.0))
+    figure = new_figure(11.0 + _WRAP * 0.06, sum(heights, 0.3 if scored else 1.0))
     if scored:
         grid = figure.subplots(len(scored), 2, squeeze=False, height_ratios=heights)
         for (left, right), (monitor, groups) in zip(grid, scored.items(), strict=True):
@@ -86,7 +86,7 @@ def comparison_figure(comparison: Comparison) -> Figure:
     ]
     if silent:
         shown = ", ".join(silent[:6]) + (f" and {len(silent) - 6} more" if len(silent) > 6 else "")
-        figure.supxlabel(f"without a score: {shown}", fontsize=9, color=_GREY)
+        figure.supxlabel(f"without a score: {shown}", fontsize=9, color=GREY)
     return figure
 
 
@@ -118,13 +118,13 @@ def _draw_scores(axes: Axes, monitor: str, groups: list[Group]) -> None:
                 group.mean, place, xerr=group.std, fmt="D", color=colour, capsize=4, markersize=8
             )
         for floor in {run.floor for run in group.runs if run.floor is not None}:
-            axes.plot([floor] * 2, [place - 0.4, place + 0.4], color=_GREY, linewidth=2)
+            axes.plot([floor] * 2, [place - 0.4, place + 0.4], color=GREY, linewidth=2)
             floors.append(floor)
     if floors:
-        axes.plot([], [], color=_GREY, linewidth=2, label="floor")
-    axes.plot([], [], "o", color=_GREY, label="a run")
+        axes.plot([], [], color=GREY, linewidth=2, label="floor")
+    axes.plot([], [], "o", color=GREY, label="a run")
     if any(group.std is not None for group in groups):
-        axes.errorbar([], [], xerr=[], fmt="D", color=_GREY, capsize=4, label="mean ± std of seeds")
+        axes.errorbar([], [], xerr=[], fmt="D", color=GREY, capsize=4, label="mean ± std of seeds")
     axes.set_yticks(range(len(groups)), [_label(group) for group in groups])
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.set_title("best score, lower is better")
@@ -146,7 +146,7 @@ def _draw_curves(axes: Axes, monitor: str, groups: list[Group]) -> None:
     floors = {run.floor for group in groups for run in group.runs if run.floor is not None}
     for number, floor in enumerate(sorted(floors)):
         label = None if number else "floor"
-        axes.axhline(floor, color=_GREY, linestyle="--", linewidth=1, label=label)
+        axes.axhline(floor, color=GREY, linestyle="--", linewidth=1, label=label)
     _dress(axes, "score of each epoch", monitor)
     _scale(axes, [*shown, *floors])
 
@@ -161,13 +161,13 @@ def _label(group: Group) -> str:
 
 def _coloured(groups: list[Group]) -> Iterator[tuple[Group, Any]]:
     """Colours of their own where there are enough, else from dark for the best to light."""
-    if len(groups) <= len(_COLOURS):
-        return zip(groups, _COLOURS, strict=False)
+    if len(groups) <= len(COLOURS):
+        return zip(groups, COLOURS, strict=False)
     shades = colormaps["viridis"]
     return ((group, shades(place / len(groups))) for place, group in enumerate(groups))
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """Inches; with a canvas of its own."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)

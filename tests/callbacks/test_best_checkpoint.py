@@ -10,7 +10,13 @@ from lightning.pytorch import Callback
 from carsynth.callbacks.best_checkpoint import BestCheckpoint
 from carsynth.callbacks.generation_metrics import GenerationMetrics
 from carsynth.errors import UserError
-from tests.callbacks.tiny_players import TinyData, TinyMetric, make_trainer, seeded_players
+from tests.callbacks.tiny_players import (
+    TinyData,
+    TinyExtractor,
+    TinyMetric,
+    make_trainer,
+    seeded_players,
+)
 
 
 def fit(run_dir: Path, epochs: int, spoiled_from: int = 1000, **options: Any) -> BestCheckpoint:
@@ -32,8 +38,8 @@ def load(run_dir: Path, name: str) -> dict[str, Any]:
 
 def scores(run_dir: Path) -> dict[int, float]:
     with (run_dir / "metrics.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["val/tiny"]]
-    return {int(row["epoch"]): float(row["val/tiny"]) for row in rows}
+        rows = [row for row in csv.DictReader(file) if row["val/frechet_tiny"]]
+    return {int(row["epoch"]): float(row["val/frechet_tiny"]) for row in rows}
 
 
 def test_the_best_epoch_is_kept_and_the_last_one_saved_whatever_its_score(tmp_path: Path) -> None:
@@ -62,7 +68,7 @@ def test_validation_within_an_epoch_saves_the_weights_that_were_scored(tmp_path:
             self.scored: dict[float, torch.Tensor] = {}
 
         def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-            score = float(trainer.callback_metrics["val/tiny"])
+            score = float(trainer.callback_metrics["val/frechet_tiny"])
             self.scored[score] = pl_module.generator.weight.detach().clone()
 
     best, weights = BestCheckpoint(), Weights()
@@ -111,12 +117,17 @@ def test_a_run_resumed_with_another_metric_does_not_compare_the_two(tmp_path: Pa
     fit(tmp_path, epochs=1)
 
     class Other(TinyMetric):
-        name = "other"
+        def build(self) -> TinyExtractor:
+            extractor = TinyExtractor()
+            extractor.name = "other"
+            return extractor
 
     best = BestCheckpoint()
     trainer = make_trainer(tmp_path, [best, GenerationMetrics(Other())], 2)
     last = tmp_path / "checkpoints" / "last.ckpt"
-    with pytest.warns(UserWarning, match=r"chosen by val/tiny, this run goes by val/other"):
+    with pytest.warns(
+        UserWarning, match=r"chosen by val/frechet_tiny, this run goes by val/frechet_other"
+    ):
         trainer.fit(seeded_players(spoiled_from=1), TinyData(), ckpt_path=last)
     assert best.best_epoch == 1
 

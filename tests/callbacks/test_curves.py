@@ -52,7 +52,9 @@ def test_each_validation_draws_what_is_known_by_then(tmp_path: Path, drawn: list
     ]
     losses, scores = drawn[-1].axes
     assert [line.get_label() for line in losses.lines] == ["discriminator", "generator"]
-    assert scores.lines[0].get_ydata()[-1] == pytest.approx(trainer.callback_metrics["val/tiny"])
+    assert scores.lines[0].get_ydata()[-1] == pytest.approx(
+        trainer.callback_metrics["val/frechet_tiny"]
+    )
     floor = trainer.callbacks[1].floor  # type: ignore[attr-defined]
     assert set(scores.lines[1].get_ydata()) == {floor.mean}
     best = trainer.checkpoint_callback

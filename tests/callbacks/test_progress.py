@@ -23,7 +23,8 @@ def test_without_a_terminal_each_epoch_is_one_line(
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 3
     pattern = (
-        r"epoch {}: discriminator=\S+ generator=\S+ val/tiny=\S+ img/s=([\d.e+]+) left=(\d\d:\d\d)"
+        r"epoch {}: discriminator=\S+ generator=\S+ val/frechet_tiny=\S+ "
+        r"img/s=([\d.e+]+) left=(\d\d:\d\d)"
     )
     for epoch, line in enumerate(lines):
         found = re.fullmatch(pattern.format(epoch), line)
@@ -38,7 +39,14 @@ def test_on_a_terminal_the_bar_shows_the_same(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     fit(tmp_path)
     shown = capsys.readouterr().out
-    for word in ("Epoch 2", "discriminator=", "generator=", "val/tiny=", "img/s=", "left=00:00"):
+    for word in (
+        "Epoch 2",
+        "discriminator=",
+        "generator=",
+        "val/frechet_tiny=",
+        "img/s=",
+        "left=00:00",
+    ):
         assert word in shown
     assert "v_num" not in shown
     assert "epoch 0:" not in shown

@@ -50,7 +50,7 @@ def test_the_summary_of_a_finished_run(tmp_path: Path, capsys: pytest.CaptureFix
     mean, std, half = metrics.floor
     assert found == {
         "status": "finished",
-        "monitor": "val/tiny",
+        "monitor": "val/frechet_tiny",
         "best_epoch": best.best_epoch,
         "best_score": best.best_score,
         "best_checkpoint": "checkpoints/best.ckpt",
@@ -61,7 +61,8 @@ def test_the_summary_of_a_finished_run(tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / found["best_checkpoint"]).is_file()
     told = capsys.readouterr().out.strip().splitlines()
     assert told == [
-        f"best epoch {best.best_epoch}: val/tiny {best.best_score:.4g}, in checkpoints/best.ckpt",
+        f"best epoch {best.best_epoch}: val/frechet_tiny {best.best_score:.4g}, "
+        "in checkpoints/best.ckpt",
         f"real against real: {mean:.4g} ± {std:.2g} (3 photos a half)",
     ]
 
@@ -99,7 +100,7 @@ def test_the_summary_of_a_run_that_failed_before_its_first_score(tmp_path: Path)
         make_trainer(tmp_path, callbacks()).fit(seeded_players(), TinyData(val=1))
     found = summary(tmp_path)
     assert found["status"] == "failed"
-    assert found["monitor"] == "val/tiny"
+    assert found["monitor"] == "val/frechet_tiny"
     assert found["best_score"] is found["best_checkpoint"] is found["floor"] is None
 
 

@@ -46,7 +46,7 @@ def test_both_score_all_photos_and_keep_the_same_best_also_when_resumed(tmp_path
     assert resumed["best_score"] == beside["best_score"] == first["best_score"]
     assert load(tmp_path, "best")["epoch"] == first["best_epoch"]
     assert load(tmp_path, "last")["epoch"] == 2
-    scores = [float(row["val/tiny"]) for row in rows(tmp_path) if row["val/tiny"]]
+    scores = [float(row["val/frechet_tiny"]) for row in rows(tmp_path) if row["val/frechet_tiny"]]
     assert scores == pytest.approx(first["scores"] + resumed["scores"])
     assert scores[2] > scores[1], "the third epoch was spoiled"
 

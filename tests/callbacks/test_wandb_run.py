@@ -36,9 +36,13 @@ def test_an_offline_run_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert run.step_metrics["*"] == "seen"
     assert all({"seen", "epoch"} <= row.keys() for row in run.history)
     assert not any("trainer/global_step" in row for row in run.history)
-    curve = [(row["seen"], row["val/tiny"]) for row in run.history if "val/tiny" in row]
+    curve = [
+        (row["seen"], row["val/frechet_tiny"]) for row in run.history if "val/frechet_tiny" in row
+    ]
     table = rows(run_dir)
-    assert curve == [(int(r["seen"]), float(r["val/tiny"])) for r in table if r["val/tiny"]]
+    assert curve == [
+        (int(r["seen"]), float(r["val/frechet_tiny"])) for r in table if r["val/frechet_tiny"]
+    ]
     assert [seen for seen, _ in curve] == [12, 24]
     losses = [row["seen"] for row in run.history if "train/generator" in row]
     assert losses == [4, 8, 12, 16, 20, 24]

@@ -13,28 +13,28 @@ from carsynth.callbacks.generation_metrics import GenerationMetrics
 from carsynth.callbacks.loggers import AppendingCSVLogger
 from carsynth.data.batch import CarBatch
 from carsynth.labels import NUM_PARTS
+from carsynth.metrics.frozen import FrozenNetwork
 
 HEIGHT, WIDTH = 12, 20
 
 
-class TinyExtractor(nn.Module):
+class TinyExtractor(FrozenNetwork):
     """Mean colour of each quarter: uint8 (B, 3, H, W) to (B, 12)."""
 
-    num_features = 12
+    def __init__(self) -> None:
+        super().__init__("tiny", 12, "area to 2x2", "mean colours")
 
-    def forward(self, photo: Tensor) -> Tensor:
+    def features(self, photo: Tensor) -> Tensor:
         return nn.functional.adaptive_avg_pool2d(photo.float() / 255.0, 2).flatten(1)
 
 
 class TinyMetric:
     """A choice that needs no settling."""
 
-    name = "tiny"
-
     def settle(self) -> "TinyMetric":
         return self
 
-    def build(self) -> nn.Module:
+    def build(self) -> TinyExtractor:
         return TinyExtractor()
 
 

@@ -24,7 +24,7 @@ from carsynth.callbacks.sample_grid import SampleGrid
 from carsynth.callbacks.signals import StopOnSigterm
 from carsynth.data.batch import CarBatch
 from carsynth.errors import UserError
-from carsynth.metrics.frechet import frechet_distance, gaussian_of_features
+from carsynth.metrics.gaussian import frechet_distance, gaussian_of_features
 from carsynth.metrics.pixels import to_uint8
 from tests.callbacks.tiny_players import (
     TinyData,
@@ -73,7 +73,7 @@ class Witness(Callback):
         real = gaussian_of_features(extractor(batch.photo))
         fake = gaussian_of_features(extractor(to_uint8(pl_module.validation_step(batch, 0))))
         self.expected.append(frechet_distance(real, fake))
-        self.scores.append(float(trainer.callback_metrics["val/tiny"]))
+        self.scores.append(float(trainer.callback_metrics["val/frechet_tiny"]))
 
 
 def main(run_dir: Path, epochs: int, spoiled_from: int, what: str, ckpt_path: str | None) -> None:

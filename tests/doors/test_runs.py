@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from carsynth.data.toycars import ToyCars
 from carsynth.labels import PALETTE
@@ -172,34 +172,33 @@ def test_drawn_maps_at_another_size(finished: Path, tmp_path: Path) -> None:
     assert Image.open(tmp_path / "out" / "toycar-000000.png").size == (64, 32)
 
 
-def test_a_checkpoint_is_scored_beside_the_floor(finished: Path, tmp_path: Path) -> None:
-    best = finished / "checkpoints" / "best.ckpt"
-    words = (f"ckpt_path={best}", "metric=random_inception", "split=validation")
+def test_a_run_is_scored_beside_the_floor(finished: Path, tmp_path: Path) -> None:
+    words = (f"ckpt_path={finished}", "metric=random_inception", "split=validation")
     said = succeed(tmp_path, "evaluate", *words, "output_dir=out")
     assert "frechet_random_inception" in said
-    assert "floor" in said
-    result = read(tmp_path / "out" / "metrics.json")
+    (only,) = read(tmp_path / "out" / "metrics.json")["evaluated"]
+    score = only["figures"]["frechet_random_inception"]
     trained = read(finished / "summary.json")["best_score"]
-    assert result["score"] == pytest.approx(trained, rel=1e-3)  # the same photos, the same weights
-    assert (result["num_real"], result["num_fake"]) == (4, 4)
-    assert result["floor"]["half"] == 2
+    assert score["value"] == pytest.approx(trained, rel=1e-3)  # the same photos and weights
+    assert (only["num_real"], only["num_fake"], only["num_train"]) == (4, 4, 32)
+    assert score["floor"]["n_per_half"] == 2
+    assert score["floor_at_size"]["n_per_half"] == 4
+    assert only["figures"]["ssim"]["value"] <= 1.0
+    assert "neighbours" in only["figures"]["recall_random_inception"]["why"]
+    assert any(name.startswith("view ") for name in only["groups"])
+    assert only["memorisation"]["real_are"] == "held out"
+    # the curves of the run make the picture taller
+    assert Image.open(tmp_path / "out" / "metrics.png").height > 900
 
 
-def test_two_folders_are_scored_without_a_model(tmp_path: Path) -> None:
-    cars = ToyCars(24, 3)
-    for index in range(24):
-        size = (64, 64) if index % 2 else (48, 80)
-        photo = Image.fromarray(cars.draw(index, size).photo)
-        for name, blur in (("sharp", 0.0), ("soft", 1.0), ("softer", 3.0)):
-            (tmp_path / name).mkdir(exist_ok=True)
-            photo.filter(ImageFilter.GaussianBlur(blur)).save(tmp_path / name / f"{index}.png")
-    scores = []
-    for name in ("sharp", "soft", "softer"):
-        words = ("real=sharp", f"fake={name}", "metric=random_inception", f"output_dir=out_{name}")
-        succeed(tmp_path, "evaluate", *words)
-        scores.append(read(tmp_path / f"out_{name}" / "metrics.json")["score"])
-    assert scores[0] == pytest.approx(0, abs=1e-6)
-    assert scores[0] < scores[1] < scores[2]
+def test_several_checkpoints_stand_side_by_side(finished: Path, tmp_path: Path) -> None:
+    checkpoints = finished / "checkpoints"
+    words = (f"ckpt_path=[{checkpoints / 'best.ckpt'},{checkpoints / 'last.ckpt'}]", "num_images=9")
+    quick = ("metric=random_inception", "metric/figures=none", "memorisation=false")
+    said = succeed(tmp_path, "evaluate", *words, *quick, "split=validation", "output_dir=out")
+    assert "best.ckpt" in said
+    first, second = read(tmp_path / "out" / "metrics.json")["evaluated"]
+    assert first["num_fake"] == second["num_fake"] == 9
 
 
 def test_skipped_files_are_listed(tmp_path: Path) -> None:

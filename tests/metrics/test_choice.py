@@ -2,14 +2,15 @@ import logging
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 
+from carsynth.cli import CONFIG_DIR
 from carsynth.errors import UserError
 from carsynth.metrics import choice
-from carsynth.metrics.choice import AutoMetric, FidMetric, RandomInceptionMetric
-
-CONF = Path(__file__).parents[2] / "conf" / "metric"
+from carsynth.metrics.choice import AutoMetric, BackboneMetric, FidMetric, RandomInceptionMetric
+from carsynth.metrics.figure import full_name
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("offline")
 def test_auto_falls_back_and_says_so_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert AutoMetric().settle().name == "frechet_random_inception"
+        assert isinstance(AutoMetric().settle(), RandomInceptionMetric)
     (line,) = caplog.messages
     assert "val/frechet_random_inception" in line
     assert "metric.weights_path=FILE" in line
@@ -37,7 +38,7 @@ def test_auto_falls_back_and_says_so_in_one_line(caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.usefixtures("online")
 def test_auto_takes_fid_where_it_can() -> None:
-    assert AutoMetric().settle().name == "fid"
+    assert isinstance(AutoMetric().settle(), FidMetric)
 
 
 @pytest.mark.usefixtures("offline")
@@ -48,18 +49,50 @@ def test_fid_that_was_asked_for_is_not_replaced(asked: FidMetric | AutoMetric) -
 
 
 def test_the_stand_in_is_never_called_fid() -> None:
-    settled = RandomInceptionMetric().settle()
-    assert "fid" not in settled.name
-    assert settled.build().num_features == 768
+    extractor = RandomInceptionMetric().settle().build()
+    assert full_name("frechet", extractor.name) == "frechet_random_inception"
+    assert full_name("kernel", extractor.name) == "kernel_random_inception"
+    assert extractor.num_features == 768
+
+
+def test_published_names_belong_to_the_published_network() -> None:
+    assert full_name("frechet", "inception") == "fid"
+    assert full_name("kernel", "inception") == "kid"
+    assert full_name("precision", "inception") == "precision_inception"
+
+
+def composed(*words: str) -> DictConfig:
+    with initialize_config_dir(CONFIG_DIR, version_base="1.3"):
+        return compose("evaluate", overrides=list(words), return_hydra_config=False)
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("auto", AutoMetric), ("fid", FidMetric), ("random_inception", RandomInceptionMetric)],
+    [
+        ("auto", AutoMetric),
+        ("fid", FidMetric),
+        ("random_inception", RandomInceptionMetric),
+        ("backbone", BackboneMetric),
+    ],
 )
 def test_each_config_names_its_class(name: str, kind: type) -> None:
-    assert isinstance(instantiate(OmegaConf.load(CONF / f"{name}.yaml")), kind)
+    metric = composed(f"metric={name}").metric
+    assert isinstance(instantiate(metric.extractor), kind)
+    figures = [instantiate(node) for node in metric.figures.values()]
+    measured = {name for figure in figures for name in figure.better}
+    assert measured == {
+        "kernel", "precision", "recall", "density", "coverage", "inception_score"
+    }  # fmt: skip
+    paired = [instantiate(node) for node in metric.paired.values()]
+    assert {figure.name for figure in paired} == {"ssim", "psnr", "lpips"}
+
+
+def test_weights_and_figures_are_chosen_in_the_config() -> None:
+    metric = composed("metric=fid", "metric.weights_path=mine.pth", "metric/figures=none").metric
+    assert metric.extractor.weights_path == "mine.pth"
+    assert not metric.figures
 
 
 def test_no_other_configs_than_these() -> None:
-    assert {path.stem for path in CONF.glob("*.yaml")} == {"auto", "fid", "random_inception"}
+    names = {path.stem for path in (Path(CONFIG_DIR) / "metric").glob("*.yaml")}
+    assert names == {"_common", "auto", "fid", "random_inception", "backbone"}

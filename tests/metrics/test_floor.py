@@ -1,16 +1,27 @@
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
-from carsynth.metrics.floor import split_half_floor
-from carsynth.metrics.frechet import frechet_distance, gaussian_of_features
+from carsynth.metrics.figure import Value
+from carsynth.metrics.floor import Floor, floors
+from carsynth.metrics.frechet import Frechet
+from carsynth.metrics.gaussian import frechet_distance, gaussian_of_features
+from carsynth.metrics.manifold import Manifold
+from tests.callbacks.tiny_players import TinyExtractor
 
 
 def features(count: int, d: int = 6) -> torch.Tensor:
     return torch.randn(count, d, generator=torch.Generator().manual_seed(0))
 
 
+def floor_of(values: torch.Tensor, **words: Any) -> Floor | None:
+    return floors([Frechet()], values, TinyExtractor(), **words).get("frechet")
+
+
 def test_is_the_mean_distance_between_halves() -> None:
-    floor = split_half_floor(features(40), repeats=3, seed=5)
+    floor = floor_of(features(40), repeats=3, seed=5)
     assert floor is not None
     generator = torch.Generator().manual_seed(5)
     distances = []
@@ -25,8 +36,8 @@ def test_is_the_mean_distance_between_halves() -> None:
 
 
 def test_falls_as_photos_grow_in_number_and_rises_with_their_scale() -> None:
-    few, many = split_half_floor(features(40)), split_half_floor(features(4000))
-    doubled = split_half_floor(2 * features(40))
+    few, many = floor_of(features(40)), floor_of(features(4000))
+    doubled = floor_of(2 * features(40))
     assert few is not None
     assert many is not None
     assert doubled is not None
@@ -36,13 +47,13 @@ def test_falls_as_photos_grow_in_number_and_rises_with_their_scale() -> None:
 
 def test_is_the_same_each_time_and_leaves_the_global_random_state_alone() -> None:
     state = torch.get_rng_state()
-    assert split_half_floor(features(21)) == split_half_floor(features(21))
+    assert floor_of(features(21)) == floor_of(features(21))
     assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize(("count", "half"), [(4, 2), (5, 2), (9, 4)])
 def test_an_odd_photo_is_left_out_of_each_split(count: int, half: int) -> None:
-    floor = split_half_floor(features(count))
+    floor = floor_of(features(count))
     assert floor is not None
     assert floor.half == half
     assert floor.mean > 0
@@ -50,12 +61,30 @@ def test_an_odd_photo_is_left_out_of_each_split(count: int, half: int) -> None:
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_less_than_four_photos_have_none(count: int) -> None:
-    assert split_half_floor(features(count)) is None
+    assert floor_of(features(count)) is None
 
 
-def test_a_gaussian_of_many_features_is_reduced_without_loss() -> None:
-    many = features(50)
-    gaussian = gaussian_of_features(many)
-    assert gaussian.factor.shape == (6, 6)
-    covariance = gaussian.factor.T @ gaussian.factor
-    assert torch.allclose(covariance, torch.cov(many.double().T), rtol=1e-12)
+def test_parts_of_a_given_size_are_disjoint_and_need_twice_as_many_photos() -> None:
+    seen: list[int] = []
+
+    class Counting:
+        better = {"count": "lower"}  # noqa: RUF012
+
+        def measure(self, real: Tensor, fake: Tensor, extractor: Any) -> dict[str, Value]:
+            assert not {tuple(row) for row in real.tolist()} & {tuple(row) for row in fake.tolist()}
+            seen.append(len(real))
+            return {"count": Value(float(len(fake)))}
+
+        def enough(self, *arguments: Any) -> None:
+            return None
+
+    assert floors([Counting()], features(40), TinyExtractor(), half=7) == {
+        "count": Floor(7.0, 0.0, 7)
+    }
+    assert seen == [7] * 10
+    assert floors([Counting()], features(40), TinyExtractor(), half=21) == {}
+
+
+def test_a_figure_that_halves_are_too_small_for_has_no_floor_and_others_do() -> None:
+    found = floors([Frechet(), Manifold(k=5)], features(10), TinyExtractor())
+    assert set(found) == {"frechet"}

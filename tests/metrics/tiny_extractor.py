@@ -7,7 +7,10 @@ from torch import Tensor, nn
 class TinyExtractor(nn.Module):
     """A fixed random convolution and a global average: uint8 (B, 3, H, W) to (B, 12)."""
 
+    name = "tiny"
     num_features = 12
+    resize = "none"
+    fingerprint = "0" * 64
 
     def __init__(self, offset: float = 0.0) -> None:
         super().__init__()
@@ -19,6 +22,9 @@ class TinyExtractor(nn.Module):
     def forward(self, photo: Tensor) -> Tensor:
         features: Tensor = self.conv(photo.float() / 127.5 - 1.0).relu().mean((2, 3))
         return features + self.offset
+
+    def logits(self, features: Tensor) -> Tensor | None:
+        return None
 
 
 def pictures(count: int, seed: int, low: int = 0) -> Tensor:
