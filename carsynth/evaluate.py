@@ -19,8 +19,9 @@ from carsynth.data.datamodule import CarDataModule
 from carsynth.data.files import write_atomically
 from carsynth.device import choose
 from carsynth.evaluation.assessment import Material, assess
+from carsynth.evaluation.copies import save_copies
 from carsynth.evaluation.gather import Gatherer
-from carsynth.evaluation.plot import evaluation_figure, save_copies
+from carsynth.evaluation.plot import evaluation_figure
 from carsynth.evaluation.report import to_data, to_text
 from carsynth.evaluation.request import Checkpoint, Request, read_request
 from carsynth.metrics.choice import MetricChoice
@@ -33,7 +34,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     """Scores checkpoints on a split of their data, or folders against real photos.
 
     Prints a table and leaves ``metrics.json``, ``metrics.png`` and, with memorisation,
-    ``copies.png`` in ``output_dir``.
+    ``copies.csv`` and ``copies.png`` in ``output_dir``.
 
     Raises:
         UserError: what was asked for does not fit together, or something named cannot be used.

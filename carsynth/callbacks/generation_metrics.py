@@ -95,7 +95,9 @@ class GenerationMetrics(Callback):
         if trainer.sanity_checking or self._metric is None:
             return
         # Apple's GPUs know no float64.
-        self._metric.to("cpu" if pl_module.device.type == "mps" else pl_module.device)
+        device = torch.device("cpu") if pl_module.device.type == "mps" else pl_module.device
+        self._metric.to(device)
+        self._paired.to(device)
         self._metric.reset()
         self._paired.reset()
 

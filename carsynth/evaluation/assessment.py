@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from carsynth.errors import UserError
 from carsynth.evaluation.picture_set import PictureSet, same_pictures
 from carsynth.metrics.extractor import Extractor
 from carsynth.metrics.figure import Figure
@@ -66,12 +67,15 @@ def assess(
         if min(len(own_real), len(own_fake)) >= _FEWEST:
             card = score_card(own_real, own_fake, figures, extractor, seed=seed)
             groups[group] = GroupScores(len(own_real), len(own_fake), card)
-    found = None
+    found, notes = None, _notes(material)
     if fake.looks is not None:
         known, held_out = (real, None) if train is None else (train, real.compared())
         assert known.mirrored is not None
-        found = memorisation(fake.compared(), known.compared(), known.mirrored, held_out)
-    return Assessment(material, [*scores, *material.paired], groups, found, _notes(material))
+        try:
+            found = memorisation(fake.compared(), known.compared(), known.mirrored, held_out)
+        except UserError as error:
+            notes.append(str(error))
+    return Assessment(material, [*scores, *material.paired], groups, found, notes)
 
 
 def _notes(material: Material) -> list[str]:

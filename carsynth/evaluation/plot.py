@@ -14,11 +14,8 @@ from torch import Tensor
 from carsynth.evaluation.assessment import Assessment
 from carsynth.evaluation.report import short_names
 from carsynth.reporting.history import Row, last_per_epoch, names, read_history
-from carsynth.reporting.pairs import PicturePair, pair_sheet
 from carsynth.reporting.plots import COLOURS, GREY, new_figure
 
-_PAIRS = 12
-"""Pairs that are shown."""
 _STEEP = 5.0
 """Ratio from which their axis is logarithmic."""
 _DOTS = 1500
@@ -27,12 +24,13 @@ _DOTS = 1500
 
 def evaluation_figure(assessments: Sequence[Assessment]) -> Figure:
     """Three panels for all sets of pictures, and one for every figure that their runs logged."""
-    runs = {
-        name: read_history(a.material.run / "metrics.csv")
-        for a, name, _ in _coloured(assessments)
-        if a.material.run is not None
-    }
-    logged = list(dict.fromkeys(n for rows in runs.values() for n in names(rows, "val/")))
+    runs: dict[str, list[Row]] = {}
+    read: set[Path] = set()
+    for assessment, name, _ in _coloured(assessments):
+        if (run := assessment.material.run) is not None and run.absolute() not in read:
+            read.add(run.absolute())
+            runs[name] = read_history(run / "metrics.csv")
+    logged = [name for name in _logged(runs) if _changes(runs, name)]
     lines = 1 + math.ceil(len(logged) / 3)
     figure = new_figure(16.0, 1.0 + 4.2 * lines)
     panels = figure.subplots(lines, 3, squeeze=False).ravel().tolist()
@@ -47,29 +45,12 @@ def evaluation_figure(assessments: Sequence[Assessment]) -> Figure:
     return figure
 
 
-def save_copies(assessments: Sequence[Assessment], folder: Path) -> list[Path]:
-    """Writes the pairs most like copies, a PNG for each set of pictures; returns the files."""
-    written = []
-    for number, assessment in enumerate(assessments, 1):
-        fake, found = assessment.material.fake, assessment.memorisation
-        if found is None:
-            continue
-        known = assessment.material.train or assessment.material.real
-        pairs = [
-            PicturePair(
-                fake.picture(pair.fake),
-                known.picture(pair.train),
-                pair.mirrored,
-                pair.closeness,
-                fake.names[pair.fake],
-                known.names[pair.train],
-            )
-            for pair in found.worst(_PAIRS)
-        ]
-        path = folder / ("copies.png" if len(assessments) == 1 else f"copies_{number}.png")
-        pair_sheet(pairs, path)
-        written.append(path)
-    return written
+def _logged(runs: Mapping[str, Sequence[Row]]) -> dict[str, None]:
+    return dict.fromkeys(name for rows in runs.values() for name in names(rows, "val/"))
+
+
+def _changes(runs: Mapping[str, Sequence[Row]], name: str) -> bool:
+    return len({value for rows in runs.values() for value in last_per_epoch(rows, name).values}) > 1
 
 
 def _ratios(axes: Axes, assessments: Sequence[Assessment]) -> None:

@@ -12,6 +12,8 @@ from carsynth.metrics.score_card import Score
 
 _WIDE = 4
 """Materials that fit side by side."""
+_LINES = 12
+"""Groups that are shown."""
 _CHANCE = 0.02
 """Share of suspicious pictures, over twice that of real photos, which is not worth a word."""
 
@@ -120,9 +122,12 @@ def _groups(assessment: Assessment, title: str) -> str:
     """One line a class or view, with the first figure alone."""
     first = assessment.scores[0].name
     rows = [[f"{title}, by group", "real", "generated", first]]
-    for name, group in assessment.groups.items():
+    largest = sorted(assessment.groups.items(), key=lambda item: -item[1].num_real)[:_LINES]
+    for name, group in sorted(largest):
         cells = [str(group.num_real), str(group.num_fake), _cell(group.scores[0])]
         rows.append([name, *cells])
+    if more := len(assessment.groups) - len(largest):
+        rows.append([f"and {more} smaller ones in metrics.json", "", "", ""])
     return aligned(rows)
 
 

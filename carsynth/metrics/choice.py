@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from lightning.pytorch.utilities import rank_zero_info
+
 from carsynth.errors import UserError
 from carsynth.metrics.backbone import TorchvisionBackbone, fetch_backbone_weights
 from carsynth.metrics.extractor import Extractor

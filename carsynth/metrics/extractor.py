@@ -5,7 +5,7 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-CHUNK = 32
+CHUNK = 16
 """Pictures that pass through an extractor at once, which bounds its memory."""
 
 

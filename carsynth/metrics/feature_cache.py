@@ -19,11 +19,6 @@ _DIGEST = 32
 """Bytes of a SHA-256."""
 
 
-def default_folder() -> Path:
-    """``$XDG_CACHE_HOME/carsynth/features``, or the same below ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "carsynth", "features")
-
-
 class FeatureCache:
     """Features of an extractor, computed once for each chunk of pictures on this machine.
 

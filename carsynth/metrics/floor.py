@@ -11,7 +11,6 @@ from carsynth.errors import UserError
 from carsynth.metrics.extractor import Extractor
 from carsynth.metrics.figure import Figure
 
-
 REPEATS = 10
 """Draws, as in the report."""
 

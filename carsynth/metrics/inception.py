@@ -95,7 +95,7 @@ def resize_like_tensorflow(photo: Tensor, size: int) -> Tensor:
 
     Output pixel i lies at ``i * H / size``, the corners of both grids in one place and the last
     pixel repeated; without antialiasing. The sums are torch-fidelity's own, bit by bit, but the
-    columns are mixed before the rows are doubled, which takes a fifth of the time.
+    columns are mixed before the rows are doubled: a fifth of the time at 256 pixels.
     """
     x = photo.to(torch.float32)
     for axis in (3, 2):

@@ -1,6 +1,6 @@
 """How near a generated photo comes to the real one that it should equal: SSIM, PSNR and LPIPS."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,10 @@ class PairedFigure(Protocol):
         ...
 
     def reset(self) -> None: ...
+
+    def to(self, device: torch.device) -> Self:
+        """Moves its sums, which processes on GPUs add up there."""
+        ...
 
 
 class _MeanOfPairs(Metric):

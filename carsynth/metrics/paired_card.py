@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from carsynth.errors import UserError
@@ -15,6 +16,11 @@ class PairedCard:
     def __init__(self, figures: Sequence[PairedFigure]) -> None:
         self._figures = figures
         self._why: dict[str, str] = {}
+
+    def to(self, device: torch.device) -> None:
+        """Moves the sums of all."""
+        for figure in self._figures:
+            figure.to(device)
 
     def reset(self) -> None:
         """Forgets all pairs."""

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from carsynth.data.files import list_pictures
 from carsynth.data.photos import read_photo, resize_photo
 
+MOST = 1200
+"""Photos that are taken, drawn at random."""
+
 Photo = NDArray[np.uint8]
 Change = Callable[[Photo, np.random.Generator], Photo]
 
@@ -90,7 +93,7 @@ def main(photos: str, output: str, height: str = "128", width: str = "128") -> N
     if folder.exists():
         raise SystemExit(f"{folder} is there already: name a new folder")
     paths = [path for same in list_pictures(Path(photos)).values() for path in same]
-    order = [paths[i] for i in random.permutation(len(paths))]
+    order = [paths[i] for i in random.permutation(len(paths))][:MOST]
     quarter = len(order) // 4
     sets = {"train": order[: 2 * quarter], "real": order[2 * quarter : 3 * quarter]}
     sets["other"] = order[3 * quarter : 4 * quarter]

@@ -72,6 +72,7 @@ def test_features_are_torchvisions_own(
     assert expected.std() > 0.01
     assert (found - expected).norm() < 1e-5 * expected.norm()
     assert extractor.logits(found) is None
+    assert "224x224" in extractor.resize
 
 
 def test_a_map_is_averaged_over_its_area(weight_file: Path, network: nn.Module) -> None:

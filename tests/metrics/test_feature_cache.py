@@ -12,7 +12,7 @@ from torch import Tensor
 
 from carsynth.metrics import feature_cache
 from carsynth.metrics.extractor import features_of
-from carsynth.metrics.feature_cache import FeatureCache, default_folder
+from carsynth.metrics.feature_cache import FeatureCache
 from tests.metrics.tiny_extractor import TinyExtractor, pictures
 
 
@@ -173,15 +173,6 @@ def test_what_is_there_is_read_though_nothing_can_be_written(
         cache.features(pictures(3, 1))
     cache.features(pictures(3, 0))
     assert counts(cache) == (3, 3)
-
-
-def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "carsynth" / "features"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    FeatureCache(Counting(), default_folder()).features(pictures(2, 0))
-    assert len(files(tmp_path / ".cache" / "carsynth" / "features")) == 1
 
 
 def _fill(folder: Path, both: object) -> None:

@@ -44,6 +44,21 @@ def test_equals_a_plain_float64_computation(real: int, fake: int, offset: float)
     assert measured(reals, fakes, offset) == pytest.approx(expected, rel=1e-6)
 
 
+def test_few_pictures_are_held_as_they_are_and_many_as_sums() -> None:
+    """Of few, nothing is lost even where means are a million times the spread."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(0, 32, (22, 12), generator=generator) / 1024 + 8192.0
+    metric = FrechetDistance(TinyExtractor())
+    metric.update_features(rows[:10], real=True)
+    metric.update_features(rows[10:], real=False)
+    expected = plain_distance(rows[:10].double().numpy(), rows[10:].double().numpy())
+    assert metric.compute() == pytest.approx(expected, rel=1e-9)
+    for _ in range(5):
+        metric.update_features(rows, real=False)
+        assert sum(map(len, metric.fake_rows)) <= 12
+    assert int(metric.fake_count) == 12 + 5 * 22
+
+
 def test_equals_the_root_of_the_matrix_product_where_that_is_defined() -> None:
     reals, fakes = pictures(200, 0), pictures(150, 1, low=90)
     first, second = (TinyExtractor()(p).double().numpy() for p in (reals, fakes))

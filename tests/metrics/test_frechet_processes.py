@@ -47,7 +47,8 @@ def epochs(share: Share, rank: int, world: int) -> Results:
     def update(count: int, of_first: int, seed: int, real: bool) -> None:
         own = slice(None) if world == 1 else [slice(of_first), slice(of_first, None)][rank]
         for part in pictures(count, seed, low=0 if real else 80)[own].split(7):
-            metric.update(part if real else part / 127.5 - 1.0, real=real)
+            if len(part):
+                metric.update(part if real else part / 127.5 - 1.0, real=real)
 
     scores = []
     for epoch in range(3):

@@ -187,6 +187,7 @@ def test_fid_features_equal_the_reference_implementations(
     )
     ours = load_fid_inception(str(published))
     assert (ours.name, ours.num_features) == ("inception", 2048)
+    assert "299x299" in ours.resize
     for height, width in ((128, 224), (320, 400)):
         photo = noise(2, height, width)
         features = ours(photo)
