@@ -16,6 +16,8 @@ from carsynth.evaluation.report import short_names
 from carsynth.reporting.history import Row, last_per_epoch, names, read_history
 from carsynth.reporting.plots import COLOURS, GREY, new_figure
 
+_MOST = 6
+"""Sets of pictures that can be told apart."""
 _STEEP = 5.0
 """Ratio from which their axis is logarithmic."""
 _DOTS = 1500
@@ -23,7 +25,8 @@ _DOTS = 1500
 
 
 def evaluation_figure(assessments: Sequence[Assessment]) -> Figure:
-    """Three panels for all sets of pictures, and one for every figure that their runs logged."""
+    """Three panels for the first sets of pictures, and one for every figure their runs logged."""
+    beyond, assessments = len(assessments) - _MOST, assessments[:_MOST]
     runs: dict[str, list[Row]] = {}
     read: set[Path] = set()
     for assessment, name, _ in _coloured(assessments):
@@ -34,6 +37,8 @@ def evaluation_figure(assessments: Sequence[Assessment]) -> Figure:
     lines = 1 + math.ceil(len(logged) / 3)
     figure = new_figure(16.0, 1.0 + 4.2 * lines)
     panels = figure.subplots(lines, 3, squeeze=False).ravel().tolist()
+    if beyond > 0:
+        figure.suptitle(f"the first {_MOST} sets of pictures; {beyond} more are in metrics.json")
     _ratios(panels[0], assessments)
     _components(panels[1], assessments)
     _distances(panels[2], assessments)
