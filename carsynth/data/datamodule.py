@@ -124,6 +124,12 @@ class CarDataModule(LightningDataModule):
         """:meth:`split_names` of the validation split."""
         return self.split_names("validation")
 
+    def names_drawn(self, split: str) -> tuple[str, ...]:
+        """Names that a split was drawn or loaded with; nothing is read for it."""
+        if not self._splits:
+            self.setup("predict")
+        return self._splits[split]
+
     def split_names(self, split: str) -> tuple[str, ...]:
         """Names of a split's samples in order; bad ones are not among them.
 

@@ -83,7 +83,7 @@ def table(title: str, results: list[dict[str, Any]], output: Path) -> str:
 
 
 def draw(sets: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Each figure as a multiple of its value for photos left alone, by severity of each fault."""
+    """Each figure by severity of each fault; none is photos that were left alone."""
     figure = Figure(figsize=(4.0 * len(SHOWN), 3.4 * len(sets)), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(sets), len(SHOWN), squeeze=False)
@@ -97,7 +97,9 @@ def draw(sets: dict[str, list[dict[str, Any]]], path: Path) -> None:
             axes.set_xticks(range(5), ["none", "1", "2", "3", "4"])
             axes.set_xlabel("severity of the fault")
             axes.grid(alpha=0.3)
-            if key in ("frechet", "kernel"):
+            if key == "frechet":
+                axes.set_yscale("log")
+            if key == "kernel":
                 axes.set_yscale("symlog", linthresh=0.01)
     grid[0][0].legend(fontsize=8)
     figure.savefig(path, dpi=90)
