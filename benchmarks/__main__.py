@@ -5,7 +5,17 @@ import warnings
 
 import torch
 
-from benchmarks import carbrand_step, loader, pix2pixhd_step
+from benchmarks import (
+    carbrand_step,
+    export,
+    extraction,
+    frechet_trace,
+    loader,
+    manifold_memory,
+    pix2pixhd_step,
+    preparation,
+    validation_pass,
+)
 
 
 def main() -> None:
@@ -20,6 +30,18 @@ def main() -> None:
     carbrand_step.main()
     print("\n## Loader against step\n")
     loader.main()
+    print("\n## Frechet distance against torchmetrics\n")
+    frechet_trace.main()
+    print("\n## Inception features against torchmetrics\n")
+    extraction.main()
+    print("\n## Precision, recall and KID\n")
+    manifold_memory.main()
+    print("\n## A validation pass\n")
+    validation_pass.main()
+    print("\n## Preparation of part maps\n")
+    preparation.main()
+    print("\n## Labelled export\n")
+    export.main()
 
 
 if __name__ == "__main__":

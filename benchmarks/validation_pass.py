@@ -5,16 +5,17 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from carsynth.callbacks.generation_metrics import GenerationMetrics
 from carsynth.data.batch import CarBatch
 from carsynth.data.toycars import ToyCars
+from carsynth.metrics.figure import Figure
 from carsynth.metrics.inception import InceptionFeatures, random_inception
 from carsynth.metrics.kernel import KernelDistance
 from carsynth.metrics.manifold import Manifold
@@ -60,11 +61,12 @@ def measure(folder: Path) -> tuple[float, float]:
     cars = ToyCars(PICTURES)
     drawn = [cars.draw(index, (SIZE, SIZE)) for index in range(PICTURES)]
     photos = torch.stack([torch.from_numpy(car.photo).permute(2, 0, 1) for car in drawn])
-    batches: list[Any] = [
+    batches = [
         CarBatch(part, torch.zeros(len(part), SIZE, SIZE).long(), torch.zeros(len(part)).long())
-        for part in photos.split(BATCH)
+        for part in torch.split(photos, BATCH)
     ]
-    figures = {"kernel": KernelDistance(), "manifold": Manifold()}
+    given = cast(Dataset[CarBatch], batches)
+    figures: dict[str, Figure] = {"kernel": KernelDistance(), "manifold": Manifold()}
     totals, features = [], []
     for _ in range(ROUNDS + 1):
         metrics = GenerationMetrics(_Choice(), figures, cache_dir=str(folder / "cache"))
@@ -75,7 +77,7 @@ def measure(folder: Path) -> tuple[float, float]:
         )  # fmt: skip
         _Timed.seconds = 0.0
         began = time.perf_counter()
-        trainer.validate(_Stored(), DataLoader(batches, batch_size=None), verbose=False)
+        trainer.validate(_Stored(), DataLoader(given, batch_size=None), verbose=False)
         totals.append(time.perf_counter() - began)
         features.append(_Timed.seconds)
     # The first pass fills the cache of real features.

@@ -1,7 +1,8 @@
-"""``python -m carsynth.prepare task=NAME ...``: fetch photos, and look over those that are there.
+"""``python -m carsynth.prepare task=NAME ...``: fetch photos, look them over, make sets of them.
 
 ``task=fetch`` brings the photos that a table of addresses names; ``task=clean`` lists photos that
-should not be trained on. Each task has keys of its own: ``task=NAME --help`` shows them.
+should not be trained on; ``task=parts`` makes a set for both stages of photos with part
+annotations. Each task has keys of its own: ``task=NAME --help`` shows them.
 """
 
 from typing import Protocol
@@ -30,7 +31,7 @@ def prepare(config: DictConfig) -> None:
     Raises:
         UserError: as the task says.
     """
-    OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # names what is not set
+    OmegaConf.to_container(config, resolve=True)  # names what is not set
     task: Task = instantiate(config.task)
     task.run()
 

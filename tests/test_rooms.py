@@ -21,8 +21,21 @@ ALLOWED = {
     "metrics": {"networks", "losses", "data"},
     "reporting": {"data"},
     "preparation": {"data"},
+    "export": {"data"},
+    "generation": {"modules", "metrics", "networks", "losses", "data", "preparation", "export"},
+    "report": {"data", "reporting", "generation", "export"},
+    "stages": {
+        "data",
+        "reporting",
+        "metrics",
+        "generation",
+        "export",
+        "report",
+        "usefulness_study",
+    },
     "evaluation": {"modules", "metrics", "networks", "losses", "data", "reporting"},
     "sampling": {"modules", "metrics", "networks", "losses", "data"},
+    "usefulness_study": {"modules", "metrics", "networks", "losses", "data", "reporting"},
     "callbacks": {"modules", "metrics", "networks", "losses", "data", "reporting"},
 }
 
@@ -62,7 +75,16 @@ def test_no_relative_import_hides_from_this_test() -> None:
 
 
 def test_every_room_of_the_package_is_a_door_a_leaf_or_in_the_table() -> None:
-    doors = {"train", "evaluate", "sample", "compare", "prepare"}
+    doors = {
+        "train",
+        "evaluate",
+        "sample",
+        "compare",
+        "prepare",
+        "generate",
+        "pipeline",
+        "usefulness",
+    }
     doors |= {"cli", "checkpoint", "device", "launch", "run_folder"}
     rooms = {room(path) for path in PACKAGE.rglob("*.py") if "conf" not in path.parts}
     assert rooms == doors | ALLOWED.keys() | {"__init__"}

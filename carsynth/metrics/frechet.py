@@ -200,13 +200,11 @@ class FrechetDistance(Metric):
 
     def _gaussian(self, side: str) -> Gaussian:
         """Of all vectors of a side that has no broken pictures."""
-        count, rows = (
-            int(getattr(self, f"{side}_count")),
-            dim_zero_cat(getattr(self, f"{side}_rows")),
-        )
+        count, held = getattr(self, f"{side}_count"), getattr(self, f"{side}_rows")
+        rows = dim_zero_cat(held)
         if len(rows) == count:
             return gaussian_of_features(rows)
-        return gaussian_of_sums(count, *self._sums(side))
+        return gaussian_of_sums(int(count), *self._sums(side))
 
     def _gathered(self, side: str) -> Tensor:
         features = torch.cat(self._kept[side])

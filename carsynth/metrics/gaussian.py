@@ -9,8 +9,11 @@ from torch import Tensor
 _SINGULAR_VALUES_UP_TO = 768
 """Smaller side of a product up to which its singular values are had in a moment."""
 
+_BLOCK = 512
+"""Columns of a Gram matrix that are computed at once."""
+
 _ROUNDING = 1e-9
-"""Share of the variances below which a distance may be rounding alone."""
+"""Share of the traces of both covariances below which a distance may be rounding alone."""
 
 
 class Gaussian(NamedTuple):
@@ -47,7 +50,7 @@ def gaussian_of_sums(count: int, total: Tensor, outer: Tensor) -> Gaussian:
         ValueError: fewer than two vectors, or sums that are not finite.
     """
     total, outer = total.to("cpu", torch.float64), outer.to("cpu", torch.float64)
-    _check(count, outer)
+    _check(count, outer.diagonal())
     mean = total / count
     covariance = torch.addr(outer, mean, mean, alpha=-count).div_(count - 1)
     return Gaussian(mean, _root(covariance, min(count - 1, len(mean))))
@@ -81,7 +84,11 @@ def _nuclear_norm(product: Tensor, graded: bool) -> Tensor:
     """
     if not graded:
         product = torch.linalg.qr(product, mode="r")[1].T
-    squares: Tensor = torch.linalg.eigvalsh(product.T @ product)
+    gram = torch.zeros(product.shape[1], product.shape[1], dtype=product.dtype)
+    for block in range(0, len(gram), _BLOCK):  # the lower triangle, of which alone eigvalsh reads
+        columns = slice(block, block + _BLOCK)
+        gram[block:, columns] = product[:, block:].T @ product[:, columns]
+    squares: Tensor = torch.linalg.eigvalsh(gram)
     return squares.clamp(min=0.0).sqrt().sum()
 
 
