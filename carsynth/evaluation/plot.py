@@ -55,7 +55,8 @@ def _logged(runs: Mapping[str, Sequence[Row]]) -> dict[str, None]:
 
 
 def _changes(runs: Mapping[str, Sequence[Row]], name: str) -> bool:
-    return len({value for rows in runs.values() for value in last_per_epoch(rows, name).values}) > 1
+    values = [value for rows in runs.values() for value in last_per_epoch(rows, name).values]
+    return len(values) == 1 or len(set(values)) > 1
 
 
 def _ratios(axes: Axes, assessments: Sequence[Assessment]) -> None:

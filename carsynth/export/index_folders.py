@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from carsynth.data.new_folder import new_folder
 from carsynth.export.in_order import in_order
 from carsynth.export.labelled import LabelledPicture
-from carsynth.export.new_folder import new_folder
 from carsynth.export.png import PngEncoder
 from carsynth.export.provenance import Provenance
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from carsynth.data.new_folder import new_folder
 from carsynth.export.in_order import in_order
 from carsynth.export.labelled import LabelledPicture
-from carsynth.export.new_folder import new_folder
 from carsynth.export.outlines import outlines
 from carsynth.export.png import PngEncoder
 from carsynth.export.provenance import NOTICE, Provenance

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from carsynth.data.files import replace_atomically
 from carsynth.errors import UserError
 from carsynth.generation.rules import MapRules
-from carsynth.metrics.memorisation import threshold_of
+from carsynth.metrics.memorisation import FEWEST, threshold_of
 from carsynth.metrics.neighbours import looks_of, nearest_by_looks
 
 
@@ -31,10 +31,21 @@ class Reference(NamedTuple):
     def learn(
         cls, photos: Sequence[Tensor], maps: NDArray[np.integer], names: Sequence[str]
     ) -> Self:
-        """From training photos, uint8 batches (B, 3, H, W), and their maps (N, H, W)."""
+        """From training photos, uint8 batches (B, 3, H, W), and their maps (N, H, W).
+
+        Raises:
+            UserError: fewer than three different photos.
+        """
         looks = torch.cat([looks_of(batch) for batch in photos])
-        everyone = torch.arange(len(looks))
-        ratio = nearest_by_looks(looks, looks, everyone).ratio
+        ratio = looks.new_zeros(0)
+        if len(looks) >= FEWEST:
+            ratio = nearest_by_looks(looks, looks, torch.arange(len(looks))).ratio
+        # Photos that are there twice say nothing of how near others come by chance.
+        if len(ratio := ratio[ratio > 0]) < FEWEST:
+            raise UserError(
+                f"there are {len(looks)} training photos, fewer than {FEWEST} of them different: "
+                "what a copy is cannot be learnt from so few; add some"
+            )
         return cls(MapRules.learn(maps), looks, tuple(names), threshold_of(ratio))
 
     def copied(self, photo: Tensor) -> list[str | None]:
@@ -45,8 +56,11 @@ class Reference(NamedTuple):
 
     def save(self, path: Path) -> None:
         """Writes the file that :meth:`load` reads."""
-        rules = {k: torch.as_tensor(v) for k, v in self.rules._asdict().items()}
-        content = {**self._asdict(), "rules": rules, "names": list(self.names)}
+        rules = {
+            key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for key, value in self.rules._asdict().items()
+        }
+        content = {**self._asdict(), "rules": rules}
         replace_atomically(path, lambda file: torch.save(content, file))
 
     @classmethod
@@ -58,16 +72,11 @@ class Reference(NamedTuple):
         """
         try:
             content = torch.load(path, weights_only=True)
-            held = content["rules"]
-            rules = MapRules(
-                tuple(held["area"].tolist()),
-                float(held["apart"]),
-                float(held["specks"]),
-                int(held["fewest"]),
-                held["together"].numpy(),
-                held["always"].numpy(),
-            )
-            names, threshold = tuple(content["names"]), float(content["threshold"])
-            return cls(rules, content["looks"], names, threshold)
-        except Exception as error:
-            raise UserError(f"reference={path} cannot be read ({error}): make it again") from error
+            rules: dict[str, Any] = {
+                key: value.numpy() if isinstance(value, Tensor) else value
+                for key, value in content["rules"].items()
+            }
+            return cls(**{**content, "rules": MapRules(**rules)})
+        except Exception as error:  # torch raises nearly anything on a foreign file
+            why = str(error).partition("\n")[0]
+            raise UserError(f"reference={path} cannot be read ({why}): make it again") from error

@@ -18,7 +18,7 @@ _SPECK = 0.02
 """Share of a car in specks, or apart from its body, that is allowed whatever real maps show."""
 _ALWAYS = 0.995
 """Share of real maps of a view that a part must be in to be called missing elsewhere."""
-_FEWEST_OF_VIEW = 20
+_FEWEST_OF_VIEW = 40
 """Real maps of a view, mirror images included, below which nothing is called missing there."""
 
 
@@ -40,7 +40,7 @@ class MapRules(NamedTuple):
 
     @classmethod
     def learn(cls, maps: Iterable[PartMap]) -> Self:
-        """The limits of one real map or more."""
+        """The limits of one real map (H, W) or more, all of one size."""
         facts = [_facts(one) for one in maps]
         facts += [fact.mirrored() for fact in facts]
         seen = np.stack([fact.seen for fact in facts])

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,16 +13,18 @@ from numpy.typing import NDArray
 from carsynth.data.photos import resize_map
 from carsynth.errors import UserError
 from carsynth.export.labelled import LabelledPicture
+from carsynth.generation.batches import Over, batches_of, several_at_once
 from carsynth.generation.kinds import KINDS
-from carsynth.generation.order import Order, Wish
+from carsynth.generation.order import Order, Wish, check_count
 from carsynth.generation.reference import Reference
 from carsynth.metrics.part_statistics import maps_of_palette
 from carsynth.metrics.pixels import to_pictures
 from carsynth.modules.adversarial import AdversarialModule
 from carsynth.modules.latent_gan import LatentGAN
 
-_BATCH = 16
-"""Maps that are painted at once: the same ones in every process, as sums round by batch."""
+_COPY = "copy of a training photo"
+_SHOWN = 8
+"""Wishes and reasons that an error tells of."""
 
 
 class Shard(NamedTuple):
@@ -29,7 +32,7 @@ class Shard(NamedTuple):
 
     pictures: list[LabelledPicture]
     rejected: Counter[str]
-    """Drawings thrown away, by reason."""
+    """Drawings thrown away, by reason; each picture's ``attempt`` says how many for its map."""
 
 
 class _Candidate(NamedTuple):
@@ -40,12 +43,20 @@ class _Candidate(NamedTuple):
 class Worker:
     """Makes any shard of an order; what it makes depends on the order and the number alone.
 
+    Sums round by the size of a batch and by the threads that share it. Each batch of a shard is
+    therefore the same in every process, and one thread's; as many batches are at work at a time
+    as torch has threads.
+
     Args:
         maps: draws part maps from latents; in eval mode, as ``photos`` is.
         photos: paints part maps.
         size: height and width that ``photos`` paints at.
-        attempts: how often a map may be drawn anew.
-        check: whether maps that break the rules and photos that are copies are drawn anew.
+        reference: has maps that break its rules and photos that are copies drawn anew; None lets
+            them pass.
+        attempts: how often a map may be drawn.
+
+    Raises:
+        UserError: a number below 1.
     """
 
     def __init__(
@@ -53,12 +64,13 @@ class Worker:
         maps: LatentGAN,
         photos: AdversarialModule,
         size: tuple[int, int],
-        reference: Reference,
+        reference: Reference | None,
         order: Order,
         maps_per_shard: int,
         attempts: int,
-        check: bool,
     ) -> None:
+        check_count("maps_per_shard", maps_per_shard)
+        check_count("attempts", attempts)
         self._maps = maps
         self._photos = photos
         self._size = size
@@ -66,7 +78,6 @@ class Worker:
         self._order = order
         self._maps_per_shard = maps_per_shard
         self._attempts = attempts
-        self._check = check
 
     @property
     def num_shards(self) -> int:
@@ -82,80 +93,99 @@ class Worker:
         waiting = list(range(first, min(first + self._maps_per_shard, self._order.num_maps)))
         rejected: Counter[str] = Counter()
         done: dict[int, list[LabelledPicture]] = {}
-        for attempt in range(self._attempts):
-            passed: dict[int, _Candidate] = {}
-            for index, candidate in zip(waiting, self._draw(waiting, attempt), strict=True):
-                reason = self._objection(candidate, self._order.wishes[index])
-                if reason is None:
-                    passed[index] = candidate
-                else:
-                    rejected[reason] += 1
-            for index, pictures in self._paint(passed, attempt).items():
-                if pictures is None:
-                    rejected["copy of a training photo"] += 1
-                else:
-                    done[index] = pictures
-            waiting = [index for index in waiting if index not in done]
-            if not waiting:
-                return Shard([one for index in sorted(done) for one in done[index]], rejected)
-        wish = self._order.wishes[waiting[0]]
-        asked = ", ".join(f"{kind} {value}" for kind, value in wish.items()) or "any kind"
-        seen = ", ".join(f"{count} x {reason}" for reason, count in rejected.most_common())
-        raise UserError(
-            f"{len(waiting)} of the maps of shard {number} ({asked}) did not come about in "
-            f"{self._attempts} attempts each (rejected: {seen}): train the map model longer, ask "
-            "for other shares in balance, or raise attempts"
-        )
+        with several_at_once(self._photos.device) as over:
+            for attempt in range(self._attempts):
+                drawn = self._draw(waiting, attempt, over)
+                rejected.update(reason for reason in drawn.values() if isinstance(reason, str))
+                passed = {i: one for i, one in drawn.items() if isinstance(one, _Candidate)}
+                for index, pictures in self._paint(passed, attempt, over).items():
+                    if pictures is None:
+                        rejected[_COPY] += 1
+                    else:
+                        done[index] = pictures
+                waiting = [index for index in waiting if index not in done]
+                if not waiting:
+                    return Shard([one for index in sorted(done) for one in done[index]], rejected)
+        raise self._in_vain(number, waiting, rejected)
+
+    # Maps ---------------------------------------------------------------------------------------
+
+    def _draw(
+        self, indices: Sequence[int], attempt: int, over: Over
+    ) -> dict[int, _Candidate | str]:
+        """A drawing for each map, or what is wrong with it."""
+        work = partial(self._draw_batch, attempt)
+        drawn = [one for part in over(work, batches_of(indices)) for one in part]
+        return dict(zip(indices, drawn, strict=True))
 
     @torch.no_grad()
-    def _draw(self, indices: Sequence[int], attempt: int) -> list[_Candidate]:
-        names = self._maps.class_names
+    def _draw_batch(self, attempt: int, indices: Sequence[int]) -> list[_Candidate | str]:
         latents, labels = [], []
         for index in indices:
-            draws = torch.Generator().manual_seed(_seed(self._order.seed, index, attempt))
+            draws = torch.Generator().manual_seed(_seed("map", self._order.seed, index, attempt))
             latents.append(self._maps.latents(1, draws))
-            wanted = [v for v in self._order.wishes[index].values() if v in names]
-            chance = int(torch.randint(max(1, len(names)), (), generator=draws))
-            labels.append(names.index(wanted[0]) if wanted else chance)
-        asked = torch.tensor(labels) if names else None
+            labels.append(self._label(self._order.wishes[index], draws))
+        asked = torch.tensor(labels) if self._maps.class_names else None
         drawn = to_pictures(self._maps.paint(torch.cat(latents), asked).photo)
-        maps = maps_of_palette(drawn).astype(np.uint8)
-        return [
-            _Candidate(resize_map(one, self._size), label if names else None)
-            for one, label in zip(maps, labels, strict=True)
-        ]
+        found: list[_Candidate | str] = []
+        for index, one, label in zip(indices, maps_of_palette(drawn), labels, strict=True):
+            part_map = resize_map(one.astype(np.uint8), self._size)
+            reason = self._objection(part_map, self._order.wishes[index])
+            found.append(reason or _Candidate(part_map, label))
+        return found
 
-    def _objection(self, candidate: _Candidate, wish: Wish) -> str | None:
+    def _label(self, wish: Wish, draws: torch.Generator) -> int | None:
+        """The class to ask for; a view is one where the model's classes are views."""
+        names = self._maps.class_names
+        if not names:
+            return None
+        chance = int(torch.randint(len(names), (), generator=draws))
+        asked = [wish["class"]] if "class" in wish else [v for v in wish.values() if v in names]
+        return names.index(asked[0]) if asked else chance
+
+    def _objection(self, part_map: NDArray[np.uint8], wish: Wish) -> str | None:
         for kind, value in wish.items():
-            if kind in KINDS and (shown := KINDS[kind].read(candidate.part_map)) != value:
+            if kind in KINDS and (shown := KINDS[kind].read(part_map)) != value:
                 return f"{kind} {shown or 'unknown'} in place of {value}"
-        return self._reference.rules.objection(candidate.part_map) if self._check else None
+        return None if self._reference is None else self._reference.rules.objection(part_map)
 
-    @torch.no_grad()
+    # Photos -------------------------------------------------------------------------------------
+
     def _paint(
-        self, passed: dict[int, _Candidate], attempt: int
+        self, passed: dict[int, _Candidate], attempt: int, over: Over
     ) -> dict[int, list[LabelledPicture] | None]:
         """The photos of each map; None where one of them is a copy."""
-        turns = [(index, number) for index in passed for number in self._order.photos_of(index)]
-        painted: dict[int, list[LabelledPicture] | None] = {index: [] for index in passed}
-        for start in range(0, len(turns), _BATCH):
-            part = turns[start : start + _BATCH]
-            part_maps = torch.from_numpy(np.stack([passed[index].part_map for index, _ in part]))
-            draws = torch.Generator().manual_seed(_seed(self._order.seed, part[0][1], attempt))
-            on_device = part_maps.long().to(self._photos.device)
-            pictures = to_pictures(self._photos.draw(on_device, draws))
-            copied: list[str | None] = [None] * len(part)
-            if self._check:
-                copied = self._reference.copied(torch.from_numpy(pictures).permute(0, 3, 1, 2))
-            for (index, number), picture, source in zip(part, pictures, copied, strict=True):
-                if source is not None:
-                    painted[index] = None
-                elif (own := painted[index]) is not None:
-                    info = self._info(index, attempt, passed[index])
-                    own.append(
-                        LabelledPicture(f"{number:08d}", picture, passed[index].part_map, info)
-                    )
+        turns = [
+            (number, candidate.part_map)
+            for index, candidate in passed.items()
+            for number in self._order.photos_of(index)
+        ]
+        parts = over(partial(self._paint_batch, attempt), batches_of(turns))
+        photos = dict(zip((n for n, _ in turns), (one for p in parts for one in p), strict=True))
+        painted: dict[int, list[LabelledPicture] | None] = {}
+        for index, candidate in passed.items():
+            info = self._info(index, attempt, candidate)
+            own = [
+                LabelledPicture(f"{number:08d}", photo, candidate.part_map, info)
+                for number in self._order.photos_of(index)
+                if (photo := photos[number]) is not None
+            ]
+            painted[index] = own if len(own) == len(self._order.photos_of(index)) else None
         return painted
+
+    @torch.no_grad()
+    def _paint_batch(
+        self, attempt: int, turns: Sequence[tuple[int, NDArray[np.uint8]]]
+    ) -> list[NDArray[np.uint8] | None]:
+        """Photos of part maps, each with its number; None in the place of a copy."""
+        words = ("photo", self._order.seed, turns[0][0], attempt)
+        draws = torch.Generator().manual_seed(_seed(*words))
+        part_maps = torch.from_numpy(np.stack([part_map for _, part_map in turns])).long()
+        photos = to_pictures(self._photos.draw(part_maps.to(self._photos.device), draws))
+        if self._reference is None:
+            return list(photos)
+        copied = self._reference.copied(torch.from_numpy(photos).permute(0, 3, 1, 2))
+        return [one if of is None else None for one, of in zip(photos, copied, strict=True)]
 
     def _info(self, index: int, attempt: int, candidate: _Candidate) -> dict[str, Any]:
         info: dict[str, Any] = {
@@ -169,7 +199,26 @@ class Worker:
             info["class"] = self._maps.class_names[candidate.label]
         return info
 
+    # --------------------------------------------------------------------------------------------
 
-def _seed(seed: int, index: int, attempt: int) -> int:
-    words = hashlib.sha256(f"{seed} {index} {attempt}".encode()).digest()
+    def _in_vain(self, number: int, waiting: Sequence[int], rejected: Counter[str]) -> UserError:
+        wishes = (self._order.wishes[index] for index in waiting)
+        asked = Counter(
+            ", ".join(f"{kind} {value}" for kind, value in wish.items()) or "any kind"
+            for wish in wishes
+        )
+        return UserError(
+            f"shard {number} lacks {len(waiting)} maps ({_counted(asked)}) after {self._attempts} "
+            f"drawings of each; thrown away in this shard: {_counted(rejected)}. Train the map "
+            "model longer, ask for other shares in balance, or raise attempts"
+        )
+
+
+def _counted(counter: Counter[str]) -> str:
+    shown = ", ".join(f"{count} x {what}" for what, count in counter.most_common(_SHOWN))
+    return shown + (" and more" if len(counter) > _SHOWN else "")
+
+
+def _seed(purpose: str, seed: int, index: int, attempt: int) -> int:
+    words = hashlib.sha256(f"{purpose} {seed} {index} {attempt}".encode()).digest()
     return int.from_bytes(words[:7])

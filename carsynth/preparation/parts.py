@@ -7,11 +7,11 @@ from typing import Any
 from tqdm import tqdm
 
 from carsynth.data.files import write_atomically
+from carsynth.data.new_folder import check_new, new_folder
 from carsynth.errors import UserError
 from carsynth.preparation.cutting import Cut, Cutter, framed
 from carsynth.preparation.framing import Sizes, Window, usual_sizes, window_for
 from carsynth.preparation.manifest import MANIFEST, LeftOut, Sample, as_json, source_of
-from carsynth.preparation.new_folder import check_new, new_folder
 from carsynth.preparation.originals import Originals
 from carsynth.preparation.set_files import SetFiles
 from carsynth.preparation.set_sheets import draw_sheets

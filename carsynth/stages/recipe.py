@@ -66,21 +66,25 @@ class Recipe:
         """Both generators for a choice of labelled pictures, which alone they see."""
         end = "" if choice == ALL else f"_{choice}"
         words = [*self._data, f"++data.splits_file={splits_file(data.folder, choice)}"]
-        found = {f"maps{end}": self._train(f"maps{end}", self._config.maps, words, data)}
+        few = choice != ALL
+        found = {f"maps{end}": self._train(f"maps{end}", self._config.maps, words, data, few=few)}
         name = f"photos{end}"
         if pretrained is None:
-            found[name] = self._train(name, self._config.photos, words, data)
+            found[name] = self._train(name, self._config.photos, words, data, few=few)
             return found
         if choice == ALL:
             alone = "photos_scratch"
             found[alone] = self._train(alone, self._config.photos, words, data)
         start = [f"init_from={pretrained.folder / _BEST}"]
-        found[name] = self._train(name, self._config.photos, [*words, *start], data, pretrained)
+        upon = (data, pretrained)
+        found[name] = self._train(name, self._config.photos, [*words, *start], *upon, few=few)
         return found
 
-    def _train(self, name: str, node: DictConfig, data: Sequence[str], *upon: Done) -> Done:
+    def _train(
+        self, name: str, node: DictConfig, data: Sequence[str], *upon: Done, few: bool = False
+    ) -> Done:
         words = [f"+experiment={node.experiment}", *data, *self._trainer, *self._metric]
-        words += [f"seed={self._config.seed}", *node.words]
+        words += [f"seed={self._config.seed}", *node.words, *(node.few if few else ())]
 
         def run(folder: Path) -> None:
             last, summary = folder / _LAST, folder / "run" / "summary.json"
@@ -133,12 +137,12 @@ class Recipe:
 
     def _usefulness(self, data: Done, sets: dict[str, Done]) -> list[Done]:
         node = self._config.usefulness
-        if not self._counts:
-            return []
         folders = {int(c): done.folder / FOLDERS for c, done in sets.items() if c != ALL}
         size = len(json.loads(splits_file(data.folder, ALL).read_text())["train"])
         if node.all_pictures:
             folders[size] = sets[ALL].folder / FOLDERS
+        if not folders:
+            return []
         shown = ",".join(f"{count}:'{folder}'" for count, folder in folders.items())
         words = [
             *self._data, f"++data.splits_file={splits_file(data.folder, ALL)}", *self._trainer,

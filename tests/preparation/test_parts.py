@@ -19,11 +19,12 @@ from PIL import Image
 from carsynth.cli import CONFIG_DIR
 from carsynth.data.coco import CarParts
 from carsynth.data.folders import PairedFolders
+from carsynth.data.new_folder import MARK
 from carsynth.data.photos import read_photo
 from carsynth.data.toycars import ToyCars
 from carsynth.errors import UserError
 from carsynth.labels import BODY, PALETTE, PART_ID, VIEWS
-from carsynth.preparation import new_folder, parts
+from carsynth.preparation import parts
 from carsynth.preparation.palette import load_palette
 from tests.data.cars import noise, rectangle, save, save_coco
 from tests.doors.commands import mistake, succeed
@@ -281,12 +282,12 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(parts, "draw_sheets", full)
-        with pytest.raises(UserError, match=r"output_dir=.*set cannot be written to: .*No space"):
+        with pytest.raises(UserError, match=r"the disk of .*set is full"):
             prepare(out, *words)
     assert list(tmp_path.iterdir()) == []
     # what a killed run left
     (tmp_path / "set.partial" / "photos").mkdir(parents=True)
-    (tmp_path / "set.partial" / new_folder._MARK).touch()
+    (tmp_path / "set.partial" / MARK).touch()
     (tmp_path / "set.partial" / "photos" / "old.png").touch()
     out.mkdir()  # an empty one may be there
     manifest = prepare(out, *words)
