@@ -24,11 +24,9 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(READY)
 
-demo: $(READY) ## train pix2pixHD on drawn cars and look: outputs/demo/cars/sheet.png
-	@if test -e $(DEMO); then mv -v $(DEMO) $(DEMO)_$$(date +%Y-%m-%d_%H-%M-%S); fi
-	$(BIN)/python -m carsynth.train +experiment=demo hydra.run.dir=$(DEMO)
-	$(BIN)/python -m carsynth.sample ckpt_path=$(DEMO)/checkpoints/best.ckpt maps=toycars output_dir=$(DEMO)/cars
-	@echo "look at $(DEMO)/cars/sheet.png"
+demo: $(READY) ## part maps, photos, a labelled data set and a report, on drawn cars: outputs/demo
+	$(BIN)/python -m carsynth.pipeline +experiment=two_stage_demo hydra.run.dir=$(DEMO)
+	@echo "look at $(DEMO)/report/index.html"
 
 test: $(READY) ## run every test, the slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2

@@ -106,6 +106,8 @@ def _photo_model(path: Path, photos_per_map: int) -> tuple[Pix2PixHD, tuple[int,
 
 def _balance(node: Any) -> dict[str, Any]:
     """Plain values; names that YAML takes for numbers, such as 3 doors, are words again."""
+    if node is None:
+        return {}
     if not isinstance(node, DictConfig):
         raise UserError(f"balance={node}: write balance={{view: uniform}} or the like")
     balance = OmegaConf.to_container(node, resolve=True)

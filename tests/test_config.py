@@ -34,7 +34,7 @@ def composed(*overrides: str) -> DictConfig:
         return compose("train", [*overrides, "run_dir=run", "name=test"])
 
 
-OF_THE_PIPELINE = {"two_stage"}
+OF_THE_PIPELINE = {"two_stage", "two_stage_demo"}
 
 
 @pytest.mark.parametrize("experiment", sorted({*choices("experiment")} - OF_THE_PIPELINE))

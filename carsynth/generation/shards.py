@@ -6,6 +6,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def write_shard(path: Path, pictures: Sequence[LabelledPicture], record: dict[st
     except OSError as error:
         raise not_written(path, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def not_written(path: Path, error: OSError) -> UserError:
@@ -130,4 +132,5 @@ def _png(picture: Image.Image) -> bytes:
 
 
 def _decoded(content: bytes) -> NDArray[np.uint8]:
+    Image.open(io.BytesIO(content)).verify()  # against checksums that decoding does not look at
     return np.array(Image.open(io.BytesIO(content)))

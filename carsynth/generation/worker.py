@@ -204,7 +204,7 @@ class Worker:
     def _in_vain(self, number: int, waiting: Sequence[int], rejected: Counter[str]) -> UserError:
         wishes = (self._order.wishes[index] for index in waiting)
         asked = Counter(
-            ", ".join(f"{kind} {value}" for kind, value in wish.items()) or "any kind"
+            " and ".join(f"{kind} {value}" for kind, value in wish.items()) or "any kind"
             for wish in wishes
         )
         return UserError(

@@ -22,7 +22,7 @@ _COLUMNS = (
     Figures("Of real ones"),
     "Real ones are",
 )
-_PAIR = ("Generated", "Nearest training picture", "Mirrored", Figures("Of the threshold"))
+_PAIR = ("Generated", "Training", "Mirrored", Figures("Of the threshold"))
 
 
 def copies(root: Path, pictures: Pictures) -> Html:

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterable
 
-_VOID = frozenset({"img", "link", "meta"})
+_VOID = frozenset({"img", "meta", "wbr"})
 _BLOCKS = frozenset(
     {"section", "table", "tr", "li", "p", "figure", "h2", "h3", "div", "pre", "nav"}
 )
@@ -42,6 +42,12 @@ def joined(parts: Iterable[str]) -> Html:
 
 def paragraph(*content: str, class_: str | None = None) -> Html:
     return element("p", *content, class_=class_)
+
+
+def breakable(name: str) -> Html:
+    """A name that may go over two lines behind an underscore."""
+    first, *others = name.split("_")
+    return joined([first, *(joined(["_", element("wbr"), part]) for part in others)])
 
 
 def bullets(items: Iterable[str]) -> Html:

@@ -140,5 +140,5 @@ def _png(picture: Image.Image) -> bytes:
 def _jpeg(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     # without subsampling, which would smear the colours of part maps
-    picture.save(file, format="JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+    picture.save(file, format="JPEG", quality=_QUALITY, subsampling=0)
     return file.getvalue()

@@ -63,7 +63,8 @@ def shown(part: Callable[[], Html]) -> Html:
 
 
 def all_shown(parts: Iterable[Callable[[], Html]]) -> Html:
-    return joined(map(shown, parts))
+    """One behind the other; what several say alike, such as what all lack, once."""
+    return joined(dict.fromkeys(map(shown, parts)))
 
 
 def trained_stages(root: Path) -> list[str]:

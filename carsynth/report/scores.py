@@ -12,7 +12,7 @@ from carsynth.report.evaluated import (
     nearest_floor,
     read_evaluation,
 )
-from carsynth.report.markup import Html, bullets, element, joined, paragraph
+from carsynth.report.markup import Html, breakable, bullets, element, joined, paragraph
 from carsynth.report.pictures import Pictures
 from carsynth.report.reading import all_shown
 from carsynth.report.tables import Figures, table, two_lines
@@ -75,17 +75,17 @@ def _pretraining(found: Evaluation) -> Html:
     if (floor := nearest_floor(first)) is not None:
         title = f"Floor: real photos against real photos, {floor['n_per_half']} a side"
         rows.append([title, spread(floor["mean"], floor["std"]), NONE])
-    columns = ["Model", Figures(name), Figures("Over floor")]
-    return table(f"What pre-training changes; {first['better']} is better", columns, rows)
+    columns = ["Model", Figures("Value"), Figures("Over floor")]
+    return table(f"What pre-training changes: {name}, {first['better']} is better", columns, rows)
 
 
 def _figures(found: Evaluation) -> Html:
     better = {n: f["better"] for one in found.sets for n, f in one.told["figures"].items()}
-    rows = [
-        [name, f"{way} is better", *(_cell(one.told["figures"].get(name)) for one in found.sets)]
-        for name, way in better.items()
-    ]
-    columns = ["Figure", "Direction", *(Figures(one.title) for one in found.sets)]
+    rows = []
+    for name, way in better.items():
+        cells = [_cell(one.told["figures"].get(name)) for one in found.sets]
+        rows.append([two_lines(breakable(name), f"{way} is better"), *cells])
+    columns = ["Figure", *(Figures(one.title) for one in found.sets)]
     return table("All figures: value ± spread, with floor and ratio below", columns, rows)
 
 

@@ -32,7 +32,7 @@ def usefulness(root: Path, pictures: Pictures) -> Html:
         "Real test photos beside their true parts and the parts that segmenters predict",
         "Real test photos, their true parts, and what segmenters take them for.",
     )
-    tables = [partial(_rows, found), plot, partial(_seen, found), partial(_protocol, found)]
+    tables = [partial(_rows, found), plot, partial(_seen, root, found), partial(_protocol, found)]
     parts = [shown(partial(_parts, found, way)) for way in _WAYS]
     both = element("div", *parts, class_="row")
     return all_shown([partial(_lead, found), *tables, examples]) + both
@@ -61,13 +61,14 @@ def _rows(found: dict[str, Any]) -> Html:
     return table(caption, [*columns, Figures("Seeds")], rows)
 
 
-def _seen(found: dict[str, Any]) -> Html:
+def _seen(root: Path, found: dict[str, Any]) -> Html:
+    above = f"{root.absolute()}/"
     columns = ["Real pictures", "Trained on", "The segmenter saw", "Its generator saw"]
     rows = [
         [
             number(row["real_count"]),
             row["mix"],
-            row["segmenter_saw"],
+            row["segmenter_saw"].replace(above, ""),
             row["generator_saw"] or "no generator",
             row["generator_pretraining"] or NONE,
         ]
@@ -77,7 +78,7 @@ def _seen(found: dict[str, Any]) -> Html:
 
 
 def _protocol(found: dict[str, Any]) -> Html:
-    return bullets(f"{line[:1].upper()}{line[1:]}." for line in found["protocol"])
+    return bullets(f"{line}." for line in found["protocol"])
 
 
 def _parts(found: dict[str, Any], way: str) -> Html:

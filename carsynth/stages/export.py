@@ -23,6 +23,16 @@ _WRITERS: Mapping[str, Callable[..., int]] = {
 }
 
 
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuses a format that there is no writer for, before anything is trained.
+
+    Raises:
+        UserError: names it.
+    """
+    if unknown := [name for name in formats if name not in _WRITERS]:
+        raise UserError(f"export: {unknown[0]} is unknown: choose among {', '.join(_WRITERS)}")
+
+
 def export_all(
     generated: Path,
     splits: Path,
@@ -38,10 +48,8 @@ def export_all(
         told: what else to say of how they came about.
 
     Raises:
-        UserError: an unknown format, or a disk that is full.
+        UserError: a disk that is full.
     """
-    if unknown := [name for name in formats if name not in _WRITERS]:
-        raise UserError(f"export: {unknown[0]} is unknown: choose among {', '.join(_WRITERS)}")
     order = json.loads((generated / "order.json").read_text())
     seen = json.loads(splits.read_text())
     mark = folder / "created.txt"

@@ -13,7 +13,7 @@ from carsynth.errors import UserError
 from carsynth.report.page import write_report
 from carsynth.stages.commands import call, words_of
 from carsynth.stages.data import ALL, prepare_data, reference_file, splits_file
-from carsynth.stages.export import FOLDERS, export_all
+from carsynth.stages.export import FOLDERS, check_formats, export_all
 from carsynth.stages.stage import Done, Stage, carry_out
 
 _BEST = Path("run", "checkpoints", "best.ckpt")
@@ -29,6 +29,7 @@ class Recipe:
     """
 
     def __init__(self, config: DictConfig) -> None:
+        check_formats(config.export)
         self._config = config
         self._root = Path(config.output_dir)
         self._counts: list[int] = sorted(set(config.usefulness.real_counts or ()))
@@ -84,7 +85,8 @@ class Recipe:
         self, name: str, node: DictConfig, data: Sequence[str], *upon: Done, few: bool = False
     ) -> Done:
         words = [f"+experiment={node.experiment}", *data, *self._trainer, *self._metric]
-        words += [f"seed={self._config.seed}", *node.words, *(node.few if few else ())]
+        budget = node.budget_few if few else node.budget
+        words += [f"seed={self._config.seed}", *node.words, *budget]
 
         def run(folder: Path) -> None:
             last, summary = folder / _LAST, folder / "run" / "summary.json"

@@ -3,12 +3,15 @@
 # Usage, in a clone: experiments/two_stage_car_parts/run.sh CAR_PARTS_FOLDER
 set -eu
 data=$(realpath "$1")
+long='"trainer.max_epochs=100000","+trainer.max_time=00:00:0'
+drawn='"data=toycars","data.source.length=1000","data.size=[64,64]"'
+photos='"arch=pix2pixhd_looks","arch.width=24","arch.blocks=3","arch.downsamplings=3","optim.lr=4e-4","data.batch_size=4"'
 .venv/bin/python -m carsynth.pipeline +experiment=two_stage data=car_parts data.root="$data" \
   'data.fractions=[0.7,0.1,0.2]' trainer=cpu metric=random_inception \
-  'maps.words=["arch.map_encoding=classes","arch.diffaug.colour=false","arch.width=8","callbacks=latent_maps","trainer.max_epochs=100000","+trainer.max_time=00:00:05:00","trainer.check_val_every_n_epoch=10"]' \
-  'maps.few=["trainer.check_val_every_n_epoch=50","++trainer.max_time=00:00:04:00"]' \
-  'photos.words=["arch=pix2pixhd_looks","arch.width=24","arch.blocks=3","arch.downsamplings=3","optim.lr=4e-4","data.batch_size=4","trainer.max_epochs=100000","+trainer.max_time=00:00:05:00","trainer.check_val_every_n_epoch=10"]' \
-  'photos.few=["trainer.check_val_every_n_epoch=50","++trainer.max_time=00:00:03:00"]' \
-  'pretrain={experiment: pix2pixhd, data: ["data=toycars","data.source.length=1000","data.size=[64,64]"], words: ["arch=pix2pixhd_looks","arch.width=24","arch.blocks=3","arch.downsamplings=3","optim.lr=4e-4","data.batch_size=4","trainer.max_epochs=100000","+trainer.max_time=00:00:05:00"], few: [], told: "Stage II on 1,000 drawn cars (toycars)"}' \
-  generation.num_images=600 'usefulness.real_counts=[25,100]' 'usefulness.seeds=[0,1,2]' \
+  "maps.budget=[${long}7:00\"]" \
+  "maps.budget_few=[${long}4:00\",\"trainer.check_val_every_n_epoch=50\"]" \
+  "photos.budget=[${long}5:00\"]" \
+  "photos.budget_few=[${long}3:00\",\"trainer.check_val_every_n_epoch=50\"]" \
+  "pretrain={experiment: pix2pixhd, data: [$drawn], words: [$photos], budget: [${long}5:00\"], told: 'Stage II on 1,000 drawn cars (toycars)'}" \
+  generation.num_images=600 'usefulness.real_counts=[25]' \
   hydra.run.dir=outputs/two_stage_car_parts

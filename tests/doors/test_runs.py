@@ -92,7 +92,7 @@ def test_two_processes_train_into_one_folder_also_in_a_sweep(tmp_path: Path) -> 
 
 
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
-OF_THE_PIPELINE = {"two_stage"}
+OF_THE_PIPELINE = {"two_stage", "two_stage_demo"}
 PAINTERS = ["demo", "pix2pixhd", "pix2pixhd_carvana", "pix2pixhd_highres"]
 
 
