@@ -11,6 +11,7 @@ from carsynth.report.evaluated import STAGES, first_figure, nearest_floor, read_
 from carsynth.report.marks import span
 from carsynth.report.markup import Html, bullets, facts, joined
 from carsynth.report.reading import Lacking, mapping_in, read_config, read_json
+from carsynth.report.usefulness import STUDY
 from carsynth.report.wording import counted, duration, ratio, size, spread
 
 
@@ -68,7 +69,7 @@ def _generated(root: Path) -> Iterator[str]:
 
 
 def _usefulness(root: Path) -> Iterator[str]:
-    rows = read_json(root, "usefulness/usefulness.json")["rows"]
+    rows = read_json(root, f"{STUDY}/usefulness.json")["rows"]
     counts = [row["real_count"] for row in rows]
     for count, mix, said in (
         (max(counts), "synthetic", "synthetic pictures alone"),

@@ -10,16 +10,18 @@ from carsynth.report.reading import all_shown, read_json, shown
 from carsynth.report.tables import Figures, table
 from carsynth.report.wording import NONE, counted, number, ratio
 
+STUDY = "usefulness/study"
+"""Folder of the study below the root."""
 _WAYS = {"distinct": "left and right told apart", "merged": "left and right merged"}
 _SHORT = {"real": "R", "synthetic": "S", "real+synthetic": "R+S"}
 
 
 def usefulness(root: Path, pictures: Pictures) -> Html:
     """The protocol, figures with what each row has seen, and pictures."""
-    found = read_json(root, "usefulness/usefulness.json")
+    found = read_json(root, f"{STUDY}/usefulness.json")
     plot = partial(
         pictures.plot,
-        "usefulness/usefulness.png",
+        f"{STUDY}/usefulness.png",
         "usefulness",
         "mIoU on real test pictures against the number of labelled real pictures, a line for real, "
         "synthetic, and real plus synthetic training pictures",
@@ -27,7 +29,7 @@ def usefulness(root: Path, pictures: Pictures) -> Html:
     )
     examples = partial(
         pictures.photo,
-        "usefulness/examples.png",
+        f"{STUDY}/examples.png",
         "usefulness_examples",
         "Real test photos beside their true parts and the parts that segmenters predict",
         "Real test photos, their true parts, and what segmenters take them for.",

@@ -60,7 +60,7 @@ def read(path: Path) -> Any:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline")
     said = succeed(folder, "pipeline", *TINY)
-    assert "look at out/report/index.html" in said
+    assert "out/report/index.html" in said
     return folder
 
 

@@ -13,7 +13,6 @@ from carsynth.labels import BODY, PART_ID, PART_TWINS, view_of_part_map
 from tests.generation.stand_ins import PartMap, toy_maps
 
 SIZE = (64, 64)
-WHEEL, HOOD = PART_ID["wheel"], PART_ID["hood"]
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +59,11 @@ def bare(part_map: PartMap, rules: MapRules) -> PartMap:
 
 
 def two_ended(part_map: PartMap, rules: MapRules) -> PartMap:
-    """One side of the car on the left of the picture, the other on the right."""
-    columns = np.flatnonzero((part_map > 0).any(0))
+    """Of what belongs to a side of the car, half to one and half to the other."""
+    columns = np.nonzero(PART_TWINS[part_map] != part_map)[1]
+    middle = int(np.median(columns))
     found = part_map.copy()
-    found[:, int(columns.mean()) :] = PART_TWINS[part_map[:, int(columns.mean()) :]]
+    found[:, middle:] = PART_TWINS[part_map[:, middle:]]
     return found
 
 

@@ -72,7 +72,7 @@ def make_result(root: Path, name: str = "two_stage") -> Path:
     for end in ("", "_25"):
         done(f"generated{end}", lambda folder: _generated(root, folder))
         done(f"export{end}", _export)
-    done("usefulness", lambda folder: _usefulness(folder, name))
+    done("usefulness", lambda folder: _usefulness(folder / "study", name))
     return root
 
 
@@ -182,6 +182,7 @@ def _export(folder: Path) -> None:
 
 
 def _usefulness(folder: Path, name: str) -> None:
+    folder.mkdir()
     rows = []
     for count in (25, 320):
         for mix in MIXES:
