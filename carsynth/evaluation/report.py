@@ -43,10 +43,10 @@ def to_data(assessment: Assessment) -> dict[str, Any]:
 
 
 def short_names(assessments: Sequence[Assessment]) -> list[str]:
-    """Names without the folders that all have in common, before and after."""
+    """Names without the folders that all have in common, before and after; of one, its end."""
     paths = [Path(assessment.material.name).parts for assessment in assessments]
     if len(paths) < 2:
-        return [assessment.material.name for assessment in assessments]
+        return ["/".join(path[-2:]) for path in paths]
     before = _shared(paths)
     after = _shared([path[before:][::-1] for path in paths])
     return [

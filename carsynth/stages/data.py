@@ -24,7 +24,7 @@ from carsynth.metrics.pixels import to_pictures
 from carsynth.reporting.sheets import sheet
 from carsynth.usefulness_study.subsets import subset_splits
 
-ALL = "all"
+ALL, STUDY = "all", "study"
 _EXAMPLES = 8
 
 
@@ -51,8 +51,11 @@ def reference_file(folder: Path, choice: str) -> Path:
 def prepare_data(config: DictConfig, counts: Sequence[int], folder: Path) -> None:
     """Draws the splits, once for all labelled pictures and once for each count of them.
 
-    Leaves ``splits*.json``, ``reference_*.pt``, ``counts.json`` (pictures by view, doors and class)
-    and ``examples.png``.
+    What chooses epochs counts as seen: a count of labelled pictures is drawn from the training and
+    the validation split together, and shared out anew. The test split is the same everywhere.
+
+    Leaves ``splits*.json``, ``splits_study.json`` (all labelled pictures as training pictures),
+    ``reference_*.pt``, ``counts.json`` (pictures by view, doors and class) and ``examples.png``.
 
     Raises:
         UserError: the data cannot be used, has no part maps, or has fewer pictures than a count.
@@ -60,10 +63,13 @@ def prepare_data(config: DictConfig, counts: Sequence[int], folder: Path) -> Non
     datamodule = _datamodule(config, None)
     splits = {split: datamodule.names_drawn(split) for split in SPLITS}
     save_splits(splits, splits_file(folder, ALL))
+    pool = (*splits["train"], *splits["validation"])
+    study = {"train": tuple(sorted(pool)), "validation": (), "test": splits["test"]}
+    save_splits(study, splits_file(folder, STUDY))
     found: dict[str, Any] = {}
     for choice in (ALL, *map(str, counts)):
         if choice != ALL:
-            part = subset_splits(splits, int(choice), config.usefulness.subset_seed)
+            part = subset_splits(study, int(choice), config.usefulness.subset_seed)
             save_splits(part, splits_file(folder, choice))
         own = _datamodule(config, splits_file(folder, choice))
         seen = _seen(own)

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from carsynth.errors import UserError
 from carsynth.report.page import write_report
 from carsynth.stages.commands import call, words_of
-from carsynth.stages.data import ALL, prepare_data, reference_file, splits_file
+from carsynth.stages.data import ALL, STUDY, prepare_data, reference_file, splits_file
 from carsynth.stages.export import FOLDERS, check_formats, export_all
 from carsynth.stages.stage import Done, Stage, carry_out
 
@@ -140,14 +140,15 @@ class Recipe:
     def _usefulness(self, data: Done, sets: dict[str, Done]) -> list[Done]:
         node = self._config.usefulness
         folders = {int(c): done.folder / FOLDERS for c, done in sets.items() if c != ALL}
-        size = len(json.loads(splits_file(data.folder, ALL).read_text())["train"])
+        splits = splits_file(data.folder, STUDY)
+        size = len(json.loads(splits.read_text())["train"])
         if node.all_pictures:
             folders[size] = sets[ALL].folder / FOLDERS
         if not folders:
             return []
         shown = ",".join(f"{count}:'{folder}'" for count, folder in folders.items())
         words = [
-            *self._data, f"++data.splits_file={splits_file(data.folder, ALL)}", *self._trainer,
+            *self._data, f"++data.splits_file={splits}", *self._trainer,
             f"synthetic={{{shown}}}", f"real_counts={sorted(folders)}".replace(" ", ""),
             f"subset_seed={node.subset_seed}", f"seeds={list(node.seeds)}".replace(" ", ""),
             f"steps={node.steps}", f"data.batch_size={node.batch_size}",

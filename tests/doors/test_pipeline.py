@@ -72,7 +72,7 @@ def test_every_stage_leaves_its_result(finished: Path) -> None:
     splits, few = read(out / "data" / "splits.json"), read(out / "data" / "splits_20.json")
     assert len(splits["train"]) == 48
     assert len(few["train"] + few["validation"]) == 20
-    assert {*few["train"], *few["validation"]} <= {*splits["train"]}
+    assert {*few["train"], *few["validation"]} <= {*splits["train"], *splits["validation"]}
     assert few["test"] == splits["test"]
     for kind in ("coco", "yolo", "folders"):
         assert read(out / "export" / kind / "provenance.json")["synthetic"] is True
