@@ -35,7 +35,7 @@ def command_line(door: str, words: Sequence[str]) -> str:
 
 def words_of(node: DictConfig, key: str) -> list[str]:
     """Overrides that make the node of that key what this one is, leaf by leaf."""
-    return [f"++{name}={_quoted(value)}" for name, value in _leaves(node, key)]
+    return [f"++{name}={quoted(value)}" for name, value in _leaves(node, key)]
 
 
 def _leaves(node: DictConfig, key: str) -> Iterator[tuple[str, Any]]:
@@ -49,16 +49,16 @@ def _leaves(node: DictConfig, key: str) -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def _quoted(value: Any) -> str:
-    """A value in Hydra's grammar."""
+def quoted(value: Any) -> str:
+    """A value in Hydra's grammar, on one line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, ListConfig | list | tuple):
-        return "[" + ",".join(map(_quoted, value)) + "]"
+        return "[" + ",".join(map(quoted, value)) + "]"
     if isinstance(value, DictConfig | dict):
-        return "{" + ",".join(f"{k!s}:{_quoted(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{k!s}:{quoted(v)}" for k, v in value.items()) + "}"
     if isinstance(value, str):
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return str(value)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from carsynth.errors import UserError
 from carsynth.report.page import write_report
-from carsynth.stages.commands import call, words_of
+from carsynth.stages.commands import call, quoted, words_of
 from carsynth.stages.data import ALL, STUDY, prepare_data, reference_file, splits_file
 from carsynth.stages.export import FOLDERS, check_formats, export_all
 from carsynth.stages.stage import Done, Stage, carry_out
@@ -124,7 +124,7 @@ class Recipe:
             f"photos_from={photos.folder / _BEST}",
             f"reference={reference_file(data.folder, choice)}",
             f"seed={self._config.seed}",
-            *(word.replace("++generation.", "++") for word in words_of(order, "generation")),
+            *(f"{key}={quoted(value)}" for key, value in order.items()),
         ]
         run = functools.partial(self._call, "generate", words)
         upon = [data, maps, photos]
