@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-DOORS = ("train", "evaluate", "sample", "compare", "prepare")
+DOORS = ("train", "evaluate", "sample", "compare", "prepare", "generate", "usefulness", "pipeline")
 
 
 def preload() -> None:
