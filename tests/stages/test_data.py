@@ -14,7 +14,6 @@ from carsynth.generation.reference import Reference
 from carsynth.stages.commands import quoted, words_of
 from carsynth.stages.data import prepare_data, reference_file, splits_file
 
-
 HERE = "it's here"
 
 
