@@ -21,11 +21,11 @@ def read(folder: Path) -> dict[str, Any]:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Real cars and others, blurred ones, and a set of which half are copies of the real ones."""
     root = tmp_path_factory.mktemp("folders")
-    cars = ToyCars(96, 3)
+    cars = ToyCars(64, 3)
     for name in ("real", "other", "soft", "softer", "copies"):
         for make in ("audi", "volvo"):
             (root / name / make).mkdir(parents=True)
-    for index in range(96):
+    for index in range(64):
         photo = Image.fromarray(cars.draw(index, (48, 64)).photo)
         place = f"{('audi', 'volvo')[index // 2 % 2]}/{index:02d}.png"
         photo.save(root / ("other" if index % 2 else "real") / place)
@@ -55,18 +55,18 @@ def test_several_folders_stand_side_by_side(folders: Path, tmp_path: Path) -> No
     scores = [one["figures"]["frechet_random_inception"] for one in (other, soft, softer)]
     assert scores[0]["value"] < scores[1]["value"] < scores[2]["value"]
     assert scores[0]["ratio"] < 2 < scores[2]["ratio"]
-    assert scores[0]["floor"]["n_per_half"] == 24
-    assert (other["num_real"], other["num_fake"]) == (48, 48)
+    assert scores[0]["floor"]["n_per_half"] == 16
+    assert (other["num_real"], other["num_fake"]) == (32, 32)
     kid = other["figures"]["kernel_random_inception"]
     assert abs(kid["value"]) < 4 * kid["spread"]
     assert other["figures"]["inception_score_random_inception"]["why"]
     group = other["groups"]["class audi"]
-    assert (group["num_real"], group["num_fake"]) == (24, 24)
-    assert group["figures"]["frechet_random_inception"]["floor"]["n_per_half"] == 12
+    assert (group["num_real"], group["num_fake"]) == (16, 16)
+    assert group["figures"]["frechet_random_inception"]["floor"]["n_per_half"] == 8
     assert other["memorisation"]["suspicious"] <= 0.05
     assert copies["memorisation"]["suspicious"] == pytest.approx(0.5, abs=0.05)
-    assert "copies: 24 generated pictures look like copies" in said
-    assert "about 100 would do" in said, "48 are few for a share"
+    assert "copies: 16 generated pictures look like copies" in said
+    assert "about 100 would do" in said, "32 are few for a share"
     for line in ("other", "softer", "by group", "class volvo"):
         assert line in said
     for name in ("metrics.png", "copies_1.png", "copies_4.png"):
@@ -107,15 +107,15 @@ def test_training_photos_of_their_own_show_copies(folders: Path, tmp_path: Path)
         "output_dir=out",
     )  # fmt: skip
     (only,) = read(tmp_path / "out")["evaluated"]
-    assert only["num_train"] == 48
+    assert only["num_train"] == 32
     assert only["memorisation"]["real_are"] == "held out"
     assert only["memorisation"]["suspicious"] == pytest.approx(0.5, abs=0.05)
     floor = only["figures"]["frechet_random_inception"]["floor_at_size"]
-    assert floor["n_per_half"] == 48
+    assert floor["n_per_half"] == 32
 
 
 def test_a_folder_against_a_data_set(folders: Path, tmp_path: Path) -> None:
-    words = ("data=toycars", "data.source.length=60", "data.size=[48,64]", RANDOM)
+    words = ("data=toycars", "data.source.length=40", "data.size=[48,64]", RANDOM)
     succeed(
         tmp_path, "evaluate", *words, f"fake={folders / 'soft'}", "split=validation",
         "metric/figures=none", "output_dir=out",
@@ -123,7 +123,7 @@ def test_a_folder_against_a_data_set(folders: Path, tmp_path: Path) -> None:
     result = read(tmp_path / "out")
     assert result["real"] == "validation split"
     (only,) = result["evaluated"]
-    assert (only["num_real"], only["num_train"]) == (6, 48)
+    assert (only["num_real"], only["num_train"]) == (4, 32)
 
 
 def test_a_cache_that_cannot_be_written_stops_nothing(folders: Path, tmp_path: Path) -> None:
