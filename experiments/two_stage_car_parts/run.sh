@@ -13,5 +13,5 @@ photos='"arch=pix2pixhd_looks","arch.width=24","arch.blocks=3","arch.downsamplin
   "photos.budget=[${long}4:00\"]" \
   "photos.budget_few=[${long}3:00\",\"trainer.check_val_every_n_epoch=50\"]" \
   "pretrain={experiment: pix2pixhd, data: [$drawn], words: [$photos], budget: [${long}5:00\"], told: 'Stage II on 1,000 drawn cars (toycars)'}" \
-  generation.num_images=600 'usefulness.real_counts=[25]' 'usefulness.seeds=[0,1]' \
+  generation.num_images=600 generation.attempts=2000 'usefulness.real_counts=[25]' 'usefulness.seeds=[0,1]' \
   hydra.run.dir=outputs/two_stage_car_parts
