@@ -26,6 +26,7 @@ from carsynth.evaluation.report import to_data, to_text
 from carsynth.evaluation.request import Checkpoint, Request, read_request
 from carsynth.metrics.choice import MetricChoice
 from carsynth.metrics.feature_cache import FeatureCache
+from carsynth.metrics.floor import FloorBook
 from carsynth.metrics.frechet import Frechet
 from carsynth.reporting.plots import save
 
@@ -47,8 +48,9 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     paired = [instantiate(node) for node in config.metric.paired.values()]
     gatherer = Gatherer(extractor, device, cache, config.memorisation, paired)
     figures = [Frechet(), *map(instantiate, config.metric.figures.values())]
+    book = FloorBook(figures, extractor, config.seed)
     assessments = [
-        assess(material, figures, extractor, config.seed)
+        assess(material, figures, extractor, book)
         for material in _materials(config, request, gatherer)
     ]
     result = {

@@ -1,6 +1,5 @@
 """``python -m carsynth.generate``: labelled pictures on order, sharded over processes."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import carsynth
 from carsynth.callbacks.run_record import CHECKPOINT_KEY
 from carsynth.checkpoint import module_from_checkpoint, read_checkpoint
 from carsynth.cli import door
+from carsynth.data.files import sha256_of
 from carsynth.device import choose
 from carsynth.errors import UserError
 from carsynth.generation.order import make_order
@@ -124,7 +124,7 @@ def _provenance(
     config: DictConfig, balance: dict[str, Any], size: tuple[int, int], files: dict[str, Path]
 ) -> dict[str, Any]:
     """All that the pictures depend on, and that they are synthetic."""
-    models = {name: {"path": str(path), "sha256": _sha256(path)} for name, path in files.items()}
+    models = {name: {"path": str(path), "sha256": sha256_of(path)} for name, path in files.items()}
     if "reference" in models:
         del models["reference"]["path"]  # it is no checkpoint
     keys = ("seed", "num_images", "photos_per_map", "maps_per_shard", "check")
@@ -136,11 +136,6 @@ def _provenance(
         "size": list(size),
         "models": models,
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 main = door("generate")(generate)

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from carsynth.callbacks.run_record import CHECKPOINT_KEY
 from carsynth.checkpoint import module_from_checkpoint, read_checkpoint
 from carsynth.cli import door
+from carsynth.data.new_folder import check_new
 from carsynth.device import choose
 from carsynth.errors import UserError
 from carsynth.modules.latent_gan import LatentGAN
@@ -35,7 +36,8 @@ def sample(config: DictConfig) -> None:
     """
     if config.form not in FORMS:
         raise UserError(f"form={config.form} is unknown: choose one of {', '.join(FORMS)}")
-    folder = _claim(Path(config.output_dir))
+    folder = Path(config.output_dir)
+    check_new(folder)
     checkpoint = read_checkpoint(config.ckpt_path)
     size = tuple(config.size or checkpoint[CHECKPOINT_KEY]["config"]["data"]["size"])
     module = module_from_checkpoint(checkpoint, config.ckpt_path)
@@ -59,12 +61,6 @@ def sample(config: DictConfig) -> None:
     else:
         sheet([drawn.tile for drawn in kept], _COLUMNS).save(shown)
     print(f"{pictures.total} pictures in {folder}; look at {shown}")
-
-
-def _claim(folder: Path) -> Path:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"output_dir={folder} is there already and not empty: name a new folder")
-    return folder
 
 
 main = door("sample")(sample)

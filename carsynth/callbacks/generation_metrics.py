@@ -13,7 +13,7 @@ from carsynth.data.batch import CarBatch
 from carsynth.errors import UserError
 from carsynth.metrics.choice import MetricChoice, SettledMetric
 from carsynth.metrics.extractor import Extractor
-from carsynth.metrics.feature_cache import FeatureCache
+from carsynth.metrics.feature_cache import CHUNK, FeatureCache
 from carsynth.metrics.figure import Figure, full_name
 from carsynth.metrics.floor import Floor, floors
 from carsynth.metrics.frechet import Frechet, FrechetDistance
@@ -21,9 +21,6 @@ from carsynth.metrics.paired import PairedFigure
 from carsynth.metrics.paired_card import PairedCard
 from carsynth.metrics.pixels import to_uint8
 from carsynth.metrics.score_card import Score, score_card
-
-_CHUNK = 256
-"""Real photos whose features lie in one file of the cache."""
 
 
 class GenerationMetrics(Callback):
@@ -116,7 +113,7 @@ class GenerationMetrics(Callback):
         real = batch.photo if batch.photo.dtype == torch.uint8 else to_uint8(batch.photo)
         if not self._reals_fed:
             self._waiting.append(real)
-            if sum(map(len, self._waiting)) >= _CHUNK:
+            if sum(map(len, self._waiting)) >= CHUNK:
                 self._feed_reals()
         self._metric.update(outputs, real=False)
         self._paired.update(to_uint8(outputs.nan_to_num()), real)
@@ -153,7 +150,7 @@ class GenerationMetrics(Callback):
         if self._figures:
             real, fake = self._metric.real_features(), self._metric.fake_features()
             if trainer.is_global_zero:
-                card = score_card(real, fake, self._figures, self._extractor, with_floors=False)
+                card = score_card(real, fake, self._figures, self._extractor)
         card += self._paired.scores()
         for score in card:
             if score.why is not None and score.name not in self._silent:

@@ -1,5 +1,6 @@
 """Finding pictures in folders, and writing small files whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,12 @@ def one_of(paths: list[Path]) -> Path:
         names = " and ".join(str(path) for path in paths)
         raise UserError(f"{names} share one name: keep one of them")
     return paths[0]
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

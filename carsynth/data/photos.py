@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from carsynth.errors import UserError
+from carsynth.labels import PALETTE
 
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 _TOO_WIDE = ("F", "I")
@@ -61,6 +62,13 @@ def over(picture: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
     """A picture with transparency laid over one RGB colour."""
     ground = Image.new("RGBA", picture.size, (*colour, 255))
     return Image.alpha_composite(ground, picture.convert("RGBA")).convert("RGB")
+
+
+def palette_picture(part_map: NDArray[np.uint8]) -> Image.Image:
+    """A part map (H, W) as a picture whose indices are the ids and whose palette is theirs."""
+    picture = Image.fromarray(part_map)
+    picture.putpalette(PALETTE.tobytes())
+    return picture
 
 
 def resize_photo(photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

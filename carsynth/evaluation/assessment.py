@@ -10,6 +10,7 @@ from carsynth.errors import UserError
 from carsynth.evaluation.picture_set import PictureSet, same_pictures
 from carsynth.metrics.extractor import Extractor
 from carsynth.metrics.figure import Figure
+from carsynth.metrics.floor import FloorBook
 from carsynth.metrics.memorisation import Memorisation, memorisation
 from carsynth.metrics.score_card import Score, score_card
 
@@ -54,18 +55,18 @@ class Assessment(NamedTuple):
 
 
 def assess(
-    material: Material, figures: Sequence[Figure], extractor: Extractor, seed: int
+    material: Material, figures: Sequence[Figure], extractor: Extractor, book: FloorBook
 ) -> Assessment:
     """Measures all figures, on all pictures and on each class and view that both sides have."""
     real, fake, train = material.real, material.fake, material.train
     more = None if train is None else train.features
-    scores = score_card(real.features, fake.features, figures, extractor, more_real=more, seed=seed)
+    scores = score_card(real.features, fake.features, figures, extractor, book=book, more_real=more)
     groups = {}
     for group in sorted(real.groups.keys() & fake.groups.keys()):
         own_real = real.features[torch.from_numpy(real.groups[group])]
         own_fake = fake.features[torch.from_numpy(fake.groups[group])]
         if min(len(own_real), len(own_fake)) >= _FEWEST:
-            card = score_card(own_real, own_fake, figures, extractor, seed=seed)
+            card = score_card(own_real, own_fake, figures, extractor, book=book)
             groups[group] = GroupScores(len(own_real), len(own_fake), card)
     found, notes = None, _notes(material)
     if fake.looks is not None:

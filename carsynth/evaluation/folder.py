@@ -15,10 +15,10 @@ from carsynth.data.files import PICTURES, list_pictures
 from carsynth.data.photos import read_photo
 from carsynth.errors import UserError
 from carsynth.evaluation.picture_set import Collector, PictureSet, require_two
+from carsynth.metrics.feature_cache import CHUNK
 
-_CHUNK = 256
 _PIXELS = 64_000_000
-"""Pictures, and pixels, that are held at once."""
+"""That are held at once."""
 _LISTED = 5
 
 
@@ -71,7 +71,7 @@ def _chunks(
         except UserError as error:
             skipped[name] = str(error).removeprefix(f"{path} ").split(":")[0]
             continue
-        most = max(1, min(_CHUNK, _PIXELS // photo[..., 0].size))
+        most = max(1, min(CHUNK, _PIXELS // photo[..., 0].size))
         if held and (held[0].shape != photo.shape or len(held) >= most):
             yield names, _joined(held)
             names, held = [], []

@@ -9,6 +9,7 @@ from carsynth.evaluation.assessment import Assessment
 from carsynth.metrics.floor import Floor
 from carsynth.metrics.memorisation import Memorisation
 from carsynth.metrics.score_card import Score
+from carsynth.reporting.table import aligned
 
 _WIDE = 4
 """Materials that fit side by side."""
@@ -180,12 +181,3 @@ def _floor(floor: Floor | None) -> dict[str, float | int] | None:
     if floor is None:
         return None
     return {"mean": floor.mean, "std": floor.std, "n_per_half": floor.half}
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )

@@ -8,10 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from carsynth.data.photos import palette_picture
 from carsynth.export.provenance import NOTICE, Provenance
-from carsynth.labels import PALETTE
 
 _LEVEL = 1  # of deflate, 0 to 9; photos gain little from more
 _HEADER_END = 33  # bytes: signature, and the chunk IHDR with its 13 bytes of content
@@ -41,10 +40,8 @@ class PngEncoder:
 
     def part_map(self, part_map: NDArray[np.uint8], info: dict[str, Any]) -> bytes:
         """Of a part map (H, W): a palette picture, its indices the ids."""
-        picture = Image.fromarray(part_map)
-        picture.putpalette(PALETTE.tobytes())
         file = io.BytesIO()
-        picture.save(file, "PNG", compress_level=_LEVEL)
+        palette_picture(part_map).save(file, "PNG", compress_level=_LEVEL)
         return self._with_text(file.getvalue(), info)
 
     def _with_text(self, png: bytes, info: dict[str, Any]) -> bytes:

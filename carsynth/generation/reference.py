@@ -51,7 +51,7 @@ class Reference(NamedTuple):
     def copied(self, photo: Tensor) -> list[str | None]:
         """For photos, uint8 (B, 3, H, W), the training photo that each repeats, or None."""
         nearest = nearest_by_looks(looks_of(photo), self.looks)
-        found = zip(nearest.ratio.tolist(), nearest[0].tolist(), strict=True)
+        found = zip(nearest.ratio.tolist(), nearest.train.tolist(), strict=True)
         return [self.names[index] if r < self.threshold else None for r, index in found]
 
     def save(self, path: Path) -> None:

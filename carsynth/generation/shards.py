@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from carsynth.data.files import write_atomically
+from carsynth.data.photos import palette_picture
 from carsynth.errors import UserError
 from carsynth.export.labelled import LabelledPicture
-from carsynth.labels import PALETTE
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _END = 2 * tarfile.BLOCKSIZE
@@ -118,10 +118,8 @@ def _picture(name: str, held: dict[str, bytes]) -> LabelledPicture:
 
 def _members(picture: LabelledPicture) -> Iterator[tuple[str, bytes]]:
     """What a shard holds of a picture; the JSON is last."""
-    ids = Image.fromarray(picture.part_map)
-    ids.putpalette(PALETTE.ravel().tolist())
     yield "photo.png", _png(Image.fromarray(picture.photo))
-    yield "map.png", _png(ids)
+    yield "map.png", _png(palette_picture(picture.part_map))
     yield "json", json.dumps(picture.info, sort_keys=True).encode()
 
 

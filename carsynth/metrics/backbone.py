@@ -1,6 +1,5 @@
 """Any torchvision classifier as a feature extractor."""
 
-import hashlib
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch.nn.functional import interpolate
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
+from carsynth.data.files import sha256_of
 from carsynth.errors import UserError
 from carsynth.metrics.frozen import FrozenNetwork
 from carsynth.weights import fetch_weights
@@ -115,8 +115,7 @@ def _checksum(url: str) -> str:
 
 
 def _name(model: str, layer: str, path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path)
     words = [model]
     if layer != _DEFAULT_LAYER:
         words.append(layer.replace(".", "_"))

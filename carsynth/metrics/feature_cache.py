@@ -13,8 +13,8 @@ from carsynth.data.files import replace_atomically
 from carsynth.metrics.extractor import Extractor, features_of
 
 _FORMAT = b"carsynth features 1"
-_CHUNK = 256
-"""Pictures to a file."""
+CHUNK = 256
+"""Pictures to a file: who feeds so many at a time finds them again."""
 _DIGEST = 32
 """Bytes of a SHA-256."""
 
@@ -54,7 +54,7 @@ class FeatureCache:
         """
         if pictures.dtype != torch.uint8:
             raise TypeError(f"pictures are uint8, not {pictures.dtype}")
-        parts = [self._chunk(chunk) for chunk in torch.split(pictures, _CHUNK) if len(chunk)]
+        parts = [self._chunk(chunk) for chunk in torch.split(pictures, CHUNK) if len(chunk)]
         return torch.cat([torch.empty(0, self.extractor.num_features), *parts])
 
     def _chunk(self, pictures: Tensor) -> Tensor:

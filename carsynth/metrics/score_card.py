@@ -10,7 +10,7 @@ from torch import Tensor
 from carsynth.errors import UserError
 from carsynth.metrics.extractor import Extractor
 from carsynth.metrics.figure import Figure, full_name
-from carsynth.metrics.floor import REPEATS, Floor, floors
+from carsynth.metrics.floor import REPEATS, Floor, FloorBook
 
 
 class Score(NamedTuple):
@@ -52,23 +52,22 @@ def score_card(
     figures: Sequence[Figure],
     extractor: Extractor,
     *,
+    book: FloorBook | None = None,
     more_real: Tensor | None = None,
-    with_floors: bool = True,
-    seed: int = 0,
 ) -> list[Score]:
     """Measures features of generated pictures (m, d) against those of real ones (n, d).
 
     Args:
+        book: of the same figures and extractor; None leaves floors out.
         more_real: features of further real photos, for the floor at the size of the score.
     """
     count = min(len(real), len(fake))
     halves: dict[str, Floor] = {}
     sized: dict[str, Floor] = {}
-    if with_floors:
-        halves = floors(figures, real, extractor, seed=seed)
+    if book is not None:
+        halves = book.of(real)
         if more_real is not None:
-            pool = torch.cat([real, more_real])
-            sized = floors(figures, pool, extractor, half=count, seed=seed)
+            sized = book.of(torch.cat([real, more_real]), half=count)
     card = []
     for figure in figures:
         try:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from carsynth.data.files import list_pictures, replace_atomically, write_atomically
+from carsynth.data.new_folder import check_new
 from carsynth.errors import UserError
 from carsynth.preparation.contact_sheet import draw_sheet
 from carsynth.preparation.findings import (
@@ -117,10 +118,7 @@ class Clean:
                 f"output_dir={self._folder} lies in root={self._root}, which is only read: name "
                 "another folder"
             )
-        if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
-            raise UserError(
-                f"output_dir={self._folder} is there already and not empty: name a new folder"
-            )
+        check_new(self._folder)
 
     def _findings(self, found: Survey) -> list[Finding]:
         photos = found.photos

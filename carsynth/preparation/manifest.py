@@ -1,6 +1,5 @@
 """The manifest of a prepared set: where every file came from and what was done."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from carsynth import __version__
+from carsynth.data.files import sha256_of
 from carsynth.preparation.weighting import Group
 
 MANIFEST = "manifest.json"
@@ -65,8 +65,7 @@ def sha256(path: Path) -> str:
 
 @lru_cache(maxsize=16)
 def _digest(path: Path, modified: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def as_json(

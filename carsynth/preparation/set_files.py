@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from carsynth.data.photos import read_photo
-from carsynth.labels import PALETTE
+from carsynth.data.photos import palette_picture, read_photo
 from carsynth.preparation.palette import Palette
 from carsynth.preparation.tile_sheet import Tile
 
@@ -40,11 +39,9 @@ class SetFiles:
             part_map: ids, (H, W).
             moved: RGB of any size; None writes none.
         """
-        mask = Image.fromarray(part_map, mode="P")
-        mask.putpalette(PALETTE.tobytes())
         pictures = {
             "photo": Image.fromarray(photo),
-            "mask": mask,
+            "mask": palette_picture(part_map),
             "map": Image.fromarray(self._palette.paint[part_map]),
         }
         if moved is not None:

@@ -109,7 +109,7 @@ def to_text(comparison: Comparison) -> str:
     for monitor, groups in comparison.groups.items():
         runs = [run for run, _ in comparison.ranked(monitor)]
         title = "no score" if monitor is None else f"{monitor} (lower is better)"
-        blocks.append(f"{title}\n{_aligned(_table(runs, comparison.told))}")
+        blocks.append(f"{title}\n{aligned(_table(runs, comparison.told))}")
         if len({run.floor_photos for run in runs if run.floor_photos}) > 1:
             blocks.append(
                 "these runs were scored on different numbers of photos: compare score / floor"
@@ -118,7 +118,7 @@ def to_text(comparison: Comparison) -> str:
         if several:
             numbers = [map(_number, (g.mean, g.std, len(g.scores))) for g in several]
             rows = [[g.label, *cells] for g, cells in zip(several, numbers, strict=True)]
-            blocks.append(_aligned([["over seeds", "mean", "std", "n"], *rows]))
+            blocks.append(aligned([["over seeds", "mean", "std", "n"], *rows]))
     if len([monitor for monitor in comparison.groups if monitor is not None]) > 1:
         blocks.append("runs scored by different metrics are not ranked against each other")
     if silent := len(comparison.keys) - len(comparison.told):
@@ -219,7 +219,8 @@ def _number(value: float | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell, for a terminal."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -52,13 +52,14 @@ class Recipe:
         finished: dict[str, Done] = {}
         for choice in (ALL, *map(str, self._counts)):
             finished |= self._two_stages(choice, data, pretrained)
-        scores = self._scores(data, finished)
+        scores = self._scores(finished)
         sets = {}
         for choice in (ALL, *map(str, self._counts)):
             sets[choice] = self._labelled(choice, data, finished)
         useful = self._usefulness(data, sets)
         everything = [data, *finished.values(), *scores, *sets.values(), *useful]
-        report = self._do("report", _prints(everything), self._report)
+        write = functools.partial(write_report, self._root)
+        report = self._do("report", _prints(everything), write)
         return report.folder / "index.html"
 
     # Stages -------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ class Recipe:
 
         return self._do(name, {"words": words, **_prints(upon)}, run)
 
-    def _scores(self, data: Done, finished: dict[str, Done]) -> list[Done]:
+    def _scores(self, finished: dict[str, Done]) -> list[Done]:
         """Both stages on the test photos, which no training has seen."""
         found = []
         for kind in ("maps", "photos"):
@@ -157,9 +158,6 @@ class Recipe:
         inputs = {"words": words, **_prints([data, *sets.values()])}
         return [self._do("usefulness", inputs, run)]
 
-    def _report(self, folder: Path) -> None:
-        write_report(self._root, folder)
-
     # What they share ----------------------------------------------------------------------------
 
     def _call(self, door: str, words: Sequence[str], folder: Path, below: str = "") -> None:
@@ -181,7 +179,7 @@ def _prints(stages: Sequence[Done]) -> dict[str, Any]:
 
 def _own(data: DictConfig) -> DictConfig:
     """The data set without what each stage sets for itself."""
-    kept = OmegaConf.create({k: v for k, v in data.items() if k not in ("classes",)})
+    kept = OmegaConf.create({k: v for k, v in data.items() if k != "classes"})
     assert isinstance(kept, DictConfig)
     return kept
 

@@ -2,9 +2,9 @@
 
 import csv
 import io
-from collections.abc import Sequence
 
 from carsynth.metrics.segmentation import part_names
+from carsynth.reporting.table import aligned
 from carsynth.usefulness_study.plan import MIXES, Mix
 from carsynth.usefulness_study.result import Row, Spread, StudyResult
 
@@ -13,7 +13,7 @@ _SHORT: dict[Mix, str] = {"real": "R", "synthetic": "S", "real+synthetic": "R+S"
 
 def to_text(result: StudyResult) -> str:
     """The means with their ratios, the parts, what each row has seen, and the protocol."""
-    blocks = [_aligned([_HEADER, *(_line(result, row) for row in result.rows)])]
+    blocks = [aligned([_HEADER, *(_line(result, row) for row in result.rows)])]
     for merged in (False, True):
         blocks.append(f"IoU of parts, {_way(merged)}, mean over seeds\n{_parts(result, merged)}")
         if absent := result.absent(merged):
@@ -80,7 +80,7 @@ def _parts(result: StudyResult, merged: bool) -> str:
     for name in part_names(merged):
         if any(name in one for one in parts):
             rows.append([name, *(f"{one[name].mean:.2f}" if name in one else "-" for one in parts)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _way(merged: bool) -> str:
@@ -95,11 +95,3 @@ def _seen(result: StudyResult) -> list[str]:
         line = f"{row.segmenter_saw}; their generator saw {row.generator_saw}, pre-training: "
         lines.setdefault(line + str(row.pretraining), []).append(str(count))
     return [f"{', '.join(counts)} real: {line}" for line, counts in lines.items()]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )

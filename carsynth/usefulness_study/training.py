@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 import carsynth
 from carsynth.data.files import replace_atomically, write_atomically
+from carsynth.data.photos import palette_picture
 from carsynth.errors import UserError
-from carsynth.labels import PALETTE
 from carsynth.metrics.segmentation import PartIoU, PartScores, scores_of
 from carsynth.usefulness_study.batches import StepBatches
 from carsynth.usefulness_study.pictures import Pictures
@@ -196,8 +196,7 @@ def _quiet() -> Iterator[None]:
 
 def _save_maps(maps: PartMaps, path: Path) -> None:
     """One below the other, as a palette picture."""
-    strip = Image.fromarray(maps.reshape(-1, maps.shape[2]))
-    strip.putpalette(PALETTE.ravel().tolist())
+    strip = palette_picture(maps.reshape(-1, maps.shape[2]))
     replace_atomically(path, lambda file: strip.save(file, format="PNG"))
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from carsynth.metrics.floor import Floor
+from carsynth.metrics.floor import Floor, FloorBook, floors
 from carsynth.metrics.frechet import Frechet
 from carsynth.metrics.inception_score import InceptionScore
 from carsynth.metrics.kernel import KernelDistance
@@ -22,6 +22,7 @@ def features(count: int, seed: int, shift: float = 0.0) -> Tensor:
 
 
 def card(real: Tensor, fake: Tensor, **words: Any) -> dict[str, Score]:
+    words = {"book": FloorBook(FIGURES, TinyExtractor(), 0), **words}
     scores = score_card(real, fake, FIGURES, TinyExtractor(), **words)
     return {score.name: score for score in scores}
 
@@ -87,7 +88,7 @@ def test_a_small_sample_is_told_how_many_would_do() -> None:
 
 
 def test_floors_can_be_left_out() -> None:
-    scores = card(features(50, 0), features(50, 1), with_floors=False)
+    scores = card(features(50, 0), features(50, 1), book=None)
     assert all(score.floor is None for score in scores.values())
 
 
@@ -101,3 +102,20 @@ def test_pairs_that_cannot_be_measured_say_why_and_leave_others_alone() -> None:
     assert psnr.value == 100.0
     pairs.reset()
     assert pairs.scores()[1].value is None
+
+
+def test_floors_of_the_same_photos_are_worked_out_once() -> None:
+    measured = []
+
+    class Counting(Frechet):
+        def measure(self, real: Tensor, fake: Tensor, extractor: Any) -> Any:
+            measured.append(len(real))
+            return super().measure(real, fake, extractor)
+
+    book, real = FloorBook([Counting()], TinyExtractor(), 3), features(40, 0)
+    first = book.of(real)
+    assert book.of(real.clone()) == first == floors([Frechet()], real, TinyExtractor(), seed=3)
+    assert len(measured) == 10
+    book.of(real, half=7)
+    book.of(features(40, 1))
+    assert measured == [20] * 10 + [7] * 10 + [20] * 10
