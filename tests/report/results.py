@@ -23,6 +23,7 @@ from carsynth.export.provenance import Checkpoint, Provenance
 from carsynth.generation.kinds import KINDS
 from carsynth.generation.shards import shard_path, write_shard
 from carsynth.labels import NUM_PARTS, PALETTE
+from carsynth.metrics.floor import FloorBook
 from carsynth.metrics.frechet import Frechet
 from carsynth.metrics.manifold import Manifold
 from carsynth.metrics.segmentation import scores_of
@@ -145,7 +146,7 @@ def _scores(folder: Path, runs: list[Path]) -> None:
         material = Material(
             str(run), real, _pictures(16, 3 + place), train, [], {"fake/x<y.png": "torn"}, run
         )
-        found.append(assess(material, figures, extractor, 0))
+        found.append(assess(material, figures, extractor, FloorBook(figures, extractor, 0)))
     told: dict[str, Any] = dict.fromkeys(("carsynth", "torch", "torchvision", "python"), "1.0")
     told |= {"seed": 0, "real": "test split", "train": None}
     told["extractor"] = {"name": "tiny", "resize": "none", "num_features": 12,
