@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from carsynth.callbacks.run_record import CHECKPOINT_KEY
 from carsynth.errors import UserError
-from carsynth.modules.adversarial import AdversarialModule
+from carsynth.modules.generative import GenerativeModule
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def check_resumable(path: str | Path, config: dict[str, Any]) -> None:
         )
 
 
-def module_from_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> AdversarialModule:
+def module_from_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> GenerativeModule:
     """The module that a checkpoint was trained as, with its weights, in eval mode.
 
     Raises:
@@ -78,7 +78,7 @@ def module_from_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> Adve
     # A perceptual network is of use in training only, and its weights may not be at hand here.
     if "perceptual" in config.arch.module:
         config.arch.module.perceptual = None
-    module: AdversarialModule = instantiate(config.arch.module)
+    module: GenerativeModule = instantiate(config.arch.module)
     try:
         module.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:

@@ -31,7 +31,9 @@ _PACKAGE = Path(__file__).parent
 CONFIG_DIR = str(next(d for d in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if d.is_dir()))
 """Inside the package where a wheel put it, beside the package in a checkout."""
 
-OmegaConf.register_new_resolver("quarter", lambda number: max(number // 4, 1), replace=True)
+OmegaConf.register_new_resolver(
+    "quarters", lambda count, number: max(count * number // 4, 1), replace=True
+)
 
 
 def _made(folder: str) -> str:

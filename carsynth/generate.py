@@ -21,7 +21,7 @@ from carsynth.generation.reference import Reference
 from carsynth.generation.shards import is_there, shard_path, write_shard
 from carsynth.generation.worker import Worker
 from carsynth.modules.canvas import PhotoCanvas
-from carsynth.modules.latent_gan import LatentGAN
+from carsynth.modules.latent_drawing import LatentDrawing
 from carsynth.modules.pix2pixhd import Pix2PixHD
 
 
@@ -82,9 +82,9 @@ def _existing(config: DictConfig, key: str) -> Path:
     return path
 
 
-def _map_model(path: Path) -> LatentGAN:
+def _map_model(path: Path) -> LatentDrawing:
     model = module_from_checkpoint(read_checkpoint(path), path)
-    if not isinstance(model, LatentGAN) or isinstance(model.canvas, PhotoCanvas):
+    if not isinstance(model, LatentDrawing) or isinstance(model.canvas, PhotoCanvas):
         raise UserError(f"maps_from={path} draws no part maps: give a model of part maps")
     return model
 

@@ -12,7 +12,7 @@ from carsynth.cli import door
 from carsynth.data.new_folder import check_new
 from carsynth.device import choose
 from carsynth.errors import UserError
-from carsynth.modules.latent_gan import LatentGAN
+from carsynth.modules.latent_drawing import LatentDrawing
 from carsynth.reporting.sheets import save_gif, sheet
 from carsynth.sampling.latent import FromLatents
 from carsynth.sampling.painted import Drawn, PaintedMaps
@@ -41,7 +41,7 @@ def sample(config: DictConfig) -> None:
     checkpoint = read_checkpoint(config.ckpt_path)
     size = tuple(config.size or checkpoint[CHECKPOINT_KEY]["config"]["data"]["size"])
     module = module_from_checkpoint(checkpoint, config.ckpt_path)
-    drawing = FromLatents if isinstance(module, LatentGAN) else PaintedMaps
+    drawing = FromLatents if isinstance(module, LatentDrawing) else PaintedMaps
     pictures = drawing(module, config, size)  # type: ignore[arg-type]
     module.to(choose(config.device))
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from carsynth.data.batch import CarBatch
 from carsynth.metrics.pixels import to_pictures
-from carsynth.modules.latent_gan import LatentGAN
+from carsynth.modules.latent_drawing import LatentDrawing
 from carsynth.modules.latent_walk import spherical
 from carsynth.reporting.sheets import Tile, save_gif, sheet
 
@@ -55,7 +55,7 @@ class LatentGrid(Callback):
             self._reals += list(to_pictures(batch.photo[:missing]))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._reals or not isinstance(pl_module, LatentGAN):
+        if not self._reals or not isinstance(pl_module, LatentDrawing):
             return
         names = pl_module.class_names[: self._rows]
         rows = len(names) or self._rows
@@ -81,7 +81,7 @@ class LatentGrid(Callback):
                 logger.log_metrics(picture)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(pl_module, LatentGAN):
+        if not trainer.is_global_zero or not isinstance(pl_module, LatentDrawing):
             return
         folder = _folder(trainer)
         paths = sorted(folder.glob("epoch_*.png"))
@@ -91,7 +91,7 @@ class LatentGrid(Callback):
             save_gif(same, folder / "epochs.gif", _FILM_MILLISECONDS)
         self._walk(pl_module).save(folder / "interpolation.png")
 
-    def _walk(self, module: LatentGAN) -> Image.Image:
+    def _walk(self, module: LatentDrawing) -> Image.Image:
         """A row a class, each from one latent to another in equal turns."""
         names = module.class_names[: self._rows]
         rows = len(names) or min(self._rows, 4)

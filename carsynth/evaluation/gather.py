@@ -16,7 +16,7 @@ from carsynth.metrics.extractor import Extractor
 from carsynth.metrics.feature_cache import FeatureCache
 from carsynth.metrics.paired import PairedFigure
 from carsynth.metrics.paired_card import PairedCard
-from carsynth.modules.adversarial import AdversarialModule
+from carsynth.modules.generative import GenerativeModule
 
 
 class Gatherer(NamedTuple):
@@ -31,7 +31,7 @@ class Gatherer(NamedTuple):
     def of_checkpoint(
         self,
         asked: Checkpoint,
-        module: AdversarialModule,
+        module: GenerativeModule,
         datamodule: CarDataModule,
         split: str,
         num_images: int | None,

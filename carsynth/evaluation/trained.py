@@ -17,9 +17,9 @@ from carsynth.labels import BACKGROUND, BODY, VIEWS, view_of_part_map
 from carsynth.metrics.paired_card import PairedCard
 from carsynth.metrics.part_statistics import maps_of_palette
 from carsynth.metrics.pixels import to_pictures, to_uint8
-from carsynth.modules.adversarial import AdversarialModule
 from carsynth.modules.canvas import PhotoCanvas
-from carsynth.modules.latent_gan import LatentGAN
+from carsynth.modules.generative import GenerativeModule
+from carsynth.modules.latent_drawing import LatentDrawing
 
 
 class Turn(NamedTuple):
@@ -32,7 +32,7 @@ class Turn(NamedTuple):
 
 
 def collect_photos(
-    module: AdversarialModule | None,
+    module: GenerativeModule | None,
     datamodule: CarDataModule,
     split: str,
     collector: Collector,
@@ -56,7 +56,7 @@ def collect_photos(
 
 
 def collect_drawn(
-    module: AdversarialModule,
+    module: GenerativeModule,
     datamodule: CarDataModule,
     split: str,
     num_images: int,
@@ -90,9 +90,9 @@ def collect_drawn(
     return collector.finish()
 
 
-def paints_maps(module: AdversarialModule) -> bool:
+def paints_maps(module: GenerativeModule) -> bool:
     """Whether each drawn photo has a real one that it should equal."""
-    return not isinstance(module, LatentGAN)
+    return not isinstance(module, LatentDrawing)
 
 
 def groups_of(batch: CarBatch, classes: Sequence[str]) -> list[list[str]]:
@@ -106,9 +106,9 @@ def groups_of(batch: CarBatch, classes: Sequence[str]) -> list[list[str]]:
 
 
 def _groups_drawn(
-    module: AdversarialModule, batch: CarBatch, pictures: Tensor, classes: Sequence[str]
+    module: GenerativeModule, batch: CarBatch, pictures: Tensor, classes: Sequence[str]
 ) -> list[list[str]]:
-    if not isinstance(module, LatentGAN):
+    if not isinstance(module, LatentDrawing):
         return groups_of(batch, classes)[: len(pictures)]
     known = module.class_names
     labels = batch.label.tolist()[: len(pictures)]
@@ -126,7 +126,7 @@ def _view(part_map: NDArray[np.integer]) -> list[str]:
 
 
 def _turns(
-    module: AdversarialModule | None, datamodule: CarDataModule, split: str
+    module: GenerativeModule | None, datamodule: CarDataModule, split: str
 ) -> Iterator[Turn]:
     """Without end; batches are on the module's device, as its validation sees them."""
     names = datamodule.split_names(split)

@@ -19,8 +19,8 @@ from carsynth.generation.order import Order, Wish, check_count
 from carsynth.generation.reference import Reference
 from carsynth.metrics.part_statistics import maps_of_palette
 from carsynth.metrics.pixels import to_pictures
-from carsynth.modules.adversarial import AdversarialModule
-from carsynth.modules.latent_gan import LatentGAN
+from carsynth.modules.generative import GenerativeModule
+from carsynth.modules.latent_drawing import LatentDrawing
 
 _COPY = "copy of a training photo"
 _SHOWN = 8
@@ -61,8 +61,8 @@ class Worker:
 
     def __init__(
         self,
-        maps: LatentGAN,
-        photos: AdversarialModule,
+        maps: LatentDrawing,
+        photos: GenerativeModule,
         size: tuple[int, int],
         reference: Reference | None,
         order: Order,

@@ -11,7 +11,7 @@ from carsynth.errors import UserError
 from carsynth.losses.adversarial import AdversarialLoss
 from carsynth.losses.penalties import Penalty
 from carsynth.losses.precision import widened
-from carsynth.modules.adversarial import COMPILING
+from carsynth.modules.generative import COMPILING
 from carsynth.networks.conditional import BrandDiscriminator
 from carsynth.networks.fastgan import FastDiscriminator, resized_to
 from carsynth.networks.heads import Judgement

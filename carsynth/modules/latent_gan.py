@@ -16,17 +16,16 @@ from carsynth.losses.penalties import Penalty
 from carsynth.losses.precision import widened
 from carsynth.losses.terms import cosine_similarity
 from carsynth.modules.adaptive import AdaptiveChance
-from carsynth.modules.adversarial import COMPILING, AdversarialModule
+from carsynth.modules.adversarial import AdversarialModule
 from carsynth.modules.canvas import Canvas, Shown
 from carsynth.modules.critic_objective import CriticObjective
+from carsynth.modules.generative import COMPILING
 from carsynth.modules.growth import LatentGrowth, held
+from carsynth.modules.latent_drawing import LatentDrawing
 
 
-class LatentGAN(AdversarialModule):
+class LatentGAN(AdversarialModule, LatentDrawing):
     """A generator of pictures from latents and a discriminator of whole pictures.
-
-    All that is random in a training step is a function of seed, photos seen and process, so that a
-    resumed run goes on as if it had not stopped.
 
     Args:
         generator: makes the generator from ``channels``, ``latent`` and ``classes``.
@@ -101,6 +100,7 @@ class LatentGAN(AdversarialModule):
             # and it computes them fastest from contiguous ones.
             self.to(memory_format=torch.contiguous_format)
         self.canvas = canvas
+        self.picture_size = made.size  # type: ignore[assignment]
         self.growth = growth
         self.register_buffer("alive", torch.tensor(growth.alive(0)))
         self.adaptive = None
@@ -162,18 +162,10 @@ class LatentGAN(AdversarialModule):
                 "changes nothing: set arch.diffaug.translation=0.125, or arch.adaptive_target=null"
             )
 
-    def check_size(self, height: int, width: int) -> None:
-        """Raises :class:`UserError` for any size but that of the networks."""
-        own = cast(tuple[int, int], self.generator.size)
-        if (height, width) != own:
-            raise UserError(
-                f"size {height}x{width}: this model draws {own[0]}x{own[1]} and nothing else"
-            )
-
     # The step -----------------------------------------------------------------------------------
 
     def training_step(self, batch: CarBatch, batch_idx: int) -> None:
-        torch.manual_seed((self._seed * 1_000_003 + self.seen) * 1_009 + self.global_rank)
+        self.seed_step(self._seed)
         real = self.canvas.real(batch).to(self.dtype)
         label = batch.label if self.class_names else None
         terms: dict[str, Tensor] = {}
@@ -242,17 +234,7 @@ class LatentGAN(AdversarialModule):
         label = label.to(self.device) if label is not None and self.class_names else None
         return self.canvas.show(self.canvas.squash(self.generator_ema.module(latent, label)))
 
-    def generate(self, batch: CarBatch) -> Tensor:
-        """As in the base class: latents of its own, the batch's classes."""
-        shown = self.paint(self.latents(len(batch.photo), self._draws), batch.label)
-        if self._trainer is not None and self.trainer.validating:
-            self.log("val/snapped", shown.moved.mean(), on_epoch=True, sync_dist=True)
-        return shown.photo
-
     # What Lightning calls -----------------------------------------------------------------------
-
-    def on_after_batch_transfer(self, batch: CarBatch, dataloader_idx: int) -> CarBatch:
-        return self.canvas.repaint(batch)
 
     def on_fit_start(self) -> None:
         """Raises :class:`UserError` where a penalty needs a derivative that D does not have."""

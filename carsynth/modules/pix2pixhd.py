@@ -56,7 +56,9 @@ class Pix2PixHD(AdversarialModule):
         generator: makes the generator from its number of input channels.
         discriminator: makes the discriminators from theirs.
         adversarial: the two players' adversarial losses.
-        weights: of the generator's terms: ``adversarial``, ``feature_matching``, ``perceptual``.
+        weights: of the generator's terms: ``adversarial``, ``feature_matching``, ``perceptual``,
+            and ``reconstruction``, the mean distance of a pixel from the real photo's (the L1 term
+            of pix2pix, Isola et al. 2017, equation 3); that one is not computed at weight 0.
         perceptual: distance of a fake and a real photo batch; None leaves the term out.
         encoder: makes the feature encoder (section 3.4); None lets a map have one photo only.
         clusters: stored looks a part, what photos are drawn with when there is no real one.
@@ -96,6 +98,11 @@ class Pix2PixHD(AdversarialModule):
         self.perceptual = perceptual
         self._adversarial = adversarial
         self._weights = dict(weights)
+        self._distances: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
+        if perceptual is not None:
+            self._distances["perceptual"] = perceptual
+        if self._weights.get("reconstruction"):
+            self._distances["reconstruction"] = F.l1_loss
         self._instance_edges = instance_edges
         # G1's own output layer rests once it has an enhancer around it, and all of it while held.
         self.parameters_may_rest = isinstance(self.generator, LocalEnhancer)
@@ -142,12 +149,12 @@ class Pix2PixHD(AdversarialModule):
                 for real, fakes in zip(of_real, of_past, strict=True)
             ]
             verdict = verdict._replace(d_loss=torch.stack(losses).sum())
-        if self.perceptual is not None:
+        for name, distance in self._distances.items():
             leaf = fake.detach().float().requires_grad_()
-            term = self.perceptual(leaf, photo)
-            (gradient,) = torch.autograd.grad(self._weights["perceptual"] * term, leaf)
+            term = distance(leaf, photo)
+            (gradient,) = torch.autograd.grad(self._weights[name] * term, leaf)
             verdict = verdict._replace(
-                terms={**verdict.terms, "perceptual": term.detach()},
+                terms={**verdict.terms, name: term.detach()},
                 photo_gradient=verdict.photo_gradient + gradient,
             )
         return verdict

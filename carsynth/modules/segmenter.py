@@ -1,20 +1,22 @@
 """A part segmenter: photos to part maps."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from carsynth.data.batch import CarBatch
 from carsynth.labels import NUM_PARTS
 from carsynth.losses.precision import widened
-from carsynth.modules.adversarial import OptimizerFactory
+from carsynth.modules.generative import OptimizerFactory
 
 _RAREST = 1e-4
 """Share of pixels below which a part weighs no more."""
@@ -86,9 +88,20 @@ class Segmenter(LightningModule):
         logits: Tensor = self.network(scaled.contiguous(memory_format=torch.channels_last))
         return widened(logits)
 
-    def training_step(self, batch: CarBatch, batch_idx: int) -> Tensor:
-        self.pixels += torch.bincount(batch.part_map.flatten(), minlength=NUM_PARTS)
-        return F.cross_entropy(self(batch.photo), batch.part_map, weight=self.part_weights())
+    def training_step(self, batch: Sequence[CarBatch], batch_idx: int) -> Tensor:
+        """One loss over the batches of all sources.
+
+        Batch norm takes each source by itself, for real and synthetic photos differ as a whole; the
+        averages that it keeps for testing are those of the first (in the manner of Xie et al. 2020,
+        arXiv 1911.09665, section 4, with weights in common).
+        """
+        first, *others = batch
+        logits = [self(first.photo)]
+        with _averages_held(self.network):
+            logits += [self(other.photo) for other in others]
+        part_map = torch.cat([one.part_map for one in batch])
+        self.pixels += torch.bincount(part_map.flatten(), minlength=NUM_PARTS)
+        return F.cross_entropy(torch.cat(logits), part_map, weight=self.part_weights())
 
     def part_weights(self) -> Tensor:
         """Of each part's pixels in the loss, (K,); only their relation to each other counts."""
@@ -113,3 +126,17 @@ class Segmenter(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+@contextmanager
+def _averages_held(network: nn.Module) -> Iterator[None]:
+    """Batch norms work as in training, and their running averages stay what they are."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, usual, strict=True):
+            norm.momentum = momentum

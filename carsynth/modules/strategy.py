@@ -52,7 +52,7 @@ class PlayerDDPStrategy(DDPStrategy):
     def pre_backward(self, closure_loss: Tensor) -> None:
         if self._turn is None:
             raise RuntimeError(
-                "a backward outside AdversarialModule.turn() would leave its gradients unreduced"
+                "a backward outside GenerativeModule.turn() would leave its gradients unreduced"
             )
         prepare_for_backward(self._reducers[self._turn], closure_loss)
 

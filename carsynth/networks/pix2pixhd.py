@@ -240,10 +240,34 @@ class FeatureEncoder(nn.Module):
         from a picture has 0 there.
         """
         self.check_size(photo.shape[2], photo.shape[3])
-        features = self.body(photo)
-        areas = regions.sum(dim=(2, 3)).clamp(min=1)
-        return torch.einsum("bkhw,bchw->bkc", regions, features) / areas[:, :, None]
+        return mean_of_parts(self.body(photo), regions)
 
     def forward(self, photo: Tensor, regions: Tensor) -> Tensor:
         """Every part of every photo filled with its mean feature, (B, out_channels, H, W)."""
         return torch.einsum("bkhw,bkc->bchw", regions, self.means(photo, regions))
+
+
+class ColourEncoder(nn.Module):
+    """What a part of a photo looks like, told by its mean colour: nothing has to be learnt.
+
+    In the place of :class:`FeatureEncoder` where there is time for a few thousand steps only, in
+    which a generator would not learn to heed features that are still being learnt themselves.
+    """
+
+    out_channels = 3
+
+    def check_size(self, height: int, width: int) -> None:
+        """Any size will do."""
+
+    def means(self, photo: Tensor, regions: Tensor) -> Tensor:
+        """The mean colour of every part, (B, K, 3) in [-1, 1]; 0 where a part is absent.
+
+        ``regions`` is a one-hot part map (B, K, H, W) of the photo's size.
+        """
+        return mean_of_parts(photo, regions)
+
+
+def mean_of_parts(features: Tensor, regions: Tensor) -> Tensor:
+    """Means (B, K, C) of features (B, C, H, W) over regions (B, K, H, W), 0 where there is none."""
+    areas = regions.sum(dim=(2, 3)).clamp(min=1)
+    return torch.einsum("bkhw,bchw->bkc", regions, features) / areas[:, :, None]

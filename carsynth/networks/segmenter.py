@@ -1,12 +1,10 @@
-"""Networks that tell the part of every pixel: photo (B, 3, H, W) to logits (B, K, H, W)."""
+"""torchvision's networks that tell the part of every pixel."""
 
 from copy import deepcopy
-from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torchvision.models import get_model, list_models, segmentation
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
@@ -14,63 +12,15 @@ from torchvision.models.segmentation.fcn import FCNHead
 
 from carsynth.errors import UserError
 from carsynth.labels import NUM_PARTS
-from carsynth.networks.layers import check_size
 
 _RGB = 3
 _HEADS = {"fcn": FCNHead, "deeplabv3": DeepLabHead}
-_LARGEST_GROWTH = 8
-
-
-class CompactUNet(nn.Module):
-    """A U-Net (Ronneberger et al. 2015, arXiv 1505.04597) for small pictures and little time.
-
-    The network sees squares of ``patch`` x ``patch`` pixels as channels and answers for all their
-    pixels at once (the rearrangement of Shi et al. 2016, arXiv 1609.05158), so that no layer works
-    at full size. Convolutions keep the size and have batch norm.
-
-    Args:
-        width: channels at the first level; each level down has twice as many, up to 8 widths.
-        levels: how often the map of squares is halved.
-        patch: pixels along the side of a square; 1 is the published network but for its width.
-    """
-
-    def __init__(self, width: int = 24, levels: int = 3, patch: int = 2) -> None:
-        super().__init__()
-        self._patch = patch
-        self._divisor = patch * 2**levels
-        widths = [width * min(2**level, _LARGEST_GROWTH) for level in range(levels + 1)]
-        inputs = [_RGB * patch**2, *widths]
-        self.downs = nn.ModuleList(_double(i, o) for i, o in zip(inputs, widths, strict=False))
-        self.ups = nn.ModuleList(_double(below + own, own) for own, below in pairwise(widths))
-        self.head = nn.Conv2d(width, NUM_PARTS * patch**2, 1)
-
-    def check_size(self, height: int, width: int) -> None:
-        """Raises :class:`UserError` with the nearest sizes where one cannot be halved so often."""
-        check_size(height, width, self._divisor)
-
-    def forward(self, photo: Tensor) -> Tensor:
-        x = F.pixel_unshuffle(photo, self._patch)
-        passed: list[Tensor] = []
-        for level, down in enumerate(self.downs):
-            x = down(F.max_pool2d(x, 2) if level else x)
-            passed.append(x)
-        passed.pop()
-        for up in reversed(self.ups):
-            x = up(torch.cat([F.interpolate(x, scale_factor=2.0), passed.pop()], dim=1))
-        return F.pixel_shuffle(self.head(x), self._patch)
-
-
-def _double(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Twice 3x3 convolution, batch norm, ReLU."""
-    layers: list[nn.Module] = []
-    for channels in (in_channels, out_channels):
-        conv = nn.Conv2d(channels, out_channels, 3, padding=1, bias=False)
-        layers += [conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
 
 
 class TorchvisionSegmenter(nn.Module):
     """A segmentation network of torchvision's, from scratch: no weights are fetched.
+
+    Photos (B, 3, H, W) to logits (B, K, H, W).
 
     Args:
         architecture: a builder of ``torchvision.models.segmentation``, such as

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from carsynth.errors import UserError
 from carsynth.metrics.pixels import to_pictures
-from carsynth.modules.latent_gan import LatentGAN
+from carsynth.modules.latent_drawing import LatentDrawing
 from carsynth.modules.latent_walk import spherical
 from carsynth.sampling.painted import Drawn
 
@@ -29,7 +29,7 @@ class FromLatents:
         UserError: a class that the model does not know, or a setting it has no use for.
     """
 
-    def __init__(self, module: LatentGAN, config: DictConfig, size: tuple[int, int]):
+    def __init__(self, module: LatentDrawing, config: DictConfig, size: tuple[int, int]):
         if config.maps is not None:
             raise UserError("maps: this model draws from latents and paints no maps; leave it out")
         if config.truncation is not None and not config.truncation > 0:

@@ -13,7 +13,7 @@ from carsynth.data.map_folder import MapFolder, MapSource, ToyMaps
 from carsynth.errors import UserError
 from carsynth.labels import PALETTE
 from carsynth.metrics.pixels import to_pictures
-from carsynth.modules.adversarial import AdversarialModule
+from carsynth.modules.generative import GenerativeModule
 
 _TOYCARS = "toycars"
 _TOYCARS_IMAGES = 16
@@ -39,7 +39,7 @@ class PaintedMaps:
         UserError: a setting that this kind of model has no use for, or no maps.
     """
 
-    def __init__(self, module: AdversarialModule, config: DictConfig, size: tuple[int, int]):
+    def __init__(self, module: GenerativeModule, config: DictConfig, size: tuple[int, int]):
         for key in ("label", "truncation"):
             if config[key] is not None:
                 raise UserError(

@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-import torch
-
 from carsynth.data.batch import CarBatch
 from carsynth.data.loader import ResumableLoader
 
 
 class StepBatches:
-    """Exactly ``steps`` batches, each of the next batches of all loaders, one behind the other.
+    """Exactly ``steps`` times the next batch of every loader.
 
     A loader that comes to its end goes on with its own next epoch, in a new order and newly
     augmented, so that small sets come round more often than large ones.
@@ -23,11 +21,10 @@ class StepBatches:
     def __len__(self) -> int:
         return self._steps
 
-    def __iter__(self) -> Iterator[CarBatch]:
+    def __iter__(self) -> Iterator[list[CarBatch]]:
         streams = [_endless(loader) for loader in self._loaders]
         for _ in range(self._steps):
-            drawn = [next(stream) for stream in streams]
-            yield CarBatch(*map(torch.cat, zip(*drawn, strict=True)))
+            yield [next(stream) for stream in streams]
 
 
 def _endless(loader: ResumableLoader) -> Iterator[CarBatch]:

@@ -173,9 +173,15 @@ class Training:
         return strip.reshape(len(self._shown), *self._plan.size)
 
     def _batches(self) -> StepBatches:
+        # Sets of one order, drawn from one seed, would show both a car and its copy in each batch.
         loaders = [
-            share.pictures.shuffled(share.names, share.batch_size, self._plan.augment, self._seed)
-            for share in self._shares
+            share.pictures.shuffled(
+                share.names,
+                share.batch_size,
+                self._plan.augment,
+                self._seed * len(self._shares) + place,
+            )
+            for place, share in enumerate(self._shares)
         ]
         return StepBatches(loaders, self._plan.steps)
 

@@ -13,10 +13,9 @@ TINY = (
     "trainer=cpu",
     "metric=random_inception",
     "metric/figures=none",
-    "maps.words=['arch.map_encoding=classes','arch.diffaug.colour=false','callbacks=latent_maps',"
-    "'arch.width=4','data.batch_size=8']",
+    "maps.words=['arch.width=4','arch.latent=8','data.batch_size=8']",
     "maps.budget=['trainer.max_epochs=1']",
-    "photos.words=['arch.width=4','arch.blocks=1','data.batch_size=8']",
+    "photos.words=['arch.width=4']",
     "photos.budget=['trainer.max_epochs=1']",
     "generation.num_images=20",
     "generation.maps_per_shard=8",
@@ -25,9 +24,9 @@ TINY = (
     "usefulness.seeds=[0]",
     "usefulness.steps=2",
     "usefulness.batch_size=8",
-    "pretrain={experiment: pix2pixhd, data: ['data=toycars','data.source.length=30',"
-    "'data.source.seed=5','data.size=[32,32]'], words: ['arch.width=4','arch.blocks=1',"
-    "'data.batch_size=8'], budget: ['trainer.max_epochs=1'], told: '30 other drawn cars'}",
+    "pretrain={experiment: pix2pixhd_unet, data: ['data=toycars','data.source.length=30',"
+    "'data.source.seed=5','data.size=[32,32]'], words: ['arch.width=4'],"
+    "budget: ['trainer.max_epochs=1'], told: '30 other drawn cars'}",
     "hydra.run.dir=out",
 )
 STAGES = (

@@ -11,7 +11,8 @@ from carsynth.data.batch import CarBatch
 from carsynth.errors import UserError
 from carsynth.labels import NUM_PARTS, PART_ID
 from carsynth.modules.segmenter import Segmenter, warm_then_cosine
-from carsynth.networks.segmenter import CompactUNet, TorchvisionSegmenter
+from carsynth.networks.segmenter import TorchvisionSegmenter
+from carsynth.networks.unet import CompactUNet
 
 PARTS_SHOWN = ("background", "hood", "wheel", "left_mirror")
 
@@ -46,7 +47,7 @@ def fit(module: Segmenter, steps: int, precision: str = "32-true") -> Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    batches: Any = [batch(seed) for seed in range(steps)]
+    batches: Any = [[batch(seed)] for seed in range(steps)]
     trainer.fit(module, DataLoader(batches, batch_size=None))
     return trainer
 
@@ -54,7 +55,7 @@ def fit(module: Segmenter, steps: int, precision: str = "32-true") -> Trainer:
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_it_learns_parts_that_it_can_see(precision: str) -> None:
     torch.manual_seed(0)
-    module = segmenter(CompactUNet(width=8, levels=2))
+    module = segmenter(CompactUNet(3, NUM_PARTS, width=8, levels=2))
     trainer = fit(module, 120, precision)
     assert trainer.global_step == 120
     unseen = batch(1000)
@@ -66,7 +67,7 @@ def test_it_learns_parts_that_it_can_see(precision: str) -> None:
 
 
 def test_the_loss_weighs_a_part_by_the_power_of_its_share() -> None:
-    module = segmenter(CompactUNet(width=4, levels=1), rarity=0.5)
+    module = segmenter(CompactUNet(3, NUM_PARTS, width=4, levels=1), rarity=0.5)
     pixels = torch.zeros(NUM_PARTS, dtype=torch.int64)
     pixels[0], pixels[PART_ID["hood"]] = 75, 25
     module.pixels += pixels
@@ -85,10 +86,40 @@ def test_the_loss_weighs_a_part_by_the_power_of_its_share() -> None:
     part_map = torch.zeros(1, 10, 10, dtype=torch.int64)
     part_map[0, :5, :5] = PART_ID["hood"]
     photo = torch.zeros(1, 3, 10, 10, dtype=torch.uint8)
-    loss = module.training_step(CarBatch(photo, part_map, torch.zeros(1)), 0)
+    loss = module.training_step([CarBatch(photo, part_map, torch.zeros(1))], 0)
     total = torch.logsumexp(torch.tensor([2.0] + [0.0] * (NUM_PARTS - 1)), 0)
     expected = (75 * (total - 2.0) + 25 * 3**0.5 * total) / (75 + 25 * 3**0.5)
     assert loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_sources_are_normalised_apart_and_tested_by_the_averages_of_the_first() -> None:
+    torch.manual_seed(0)
+    first, dark = batch(0), batch(1)
+    dark = dark._replace(photo=dark.photo // 8)
+    alone, both = (
+        segmenter(CompactUNet(3, NUM_PARTS, width=4, levels=1)),
+        segmenter(CompactUNet(3, NUM_PARTS, width=4, levels=1)),
+    )
+    both.load_state_dict(alone.state_dict())
+    loss = alone.training_step([first], 0)
+    of_both = both.training_step([first, dark], 0)
+    averages = [name for name in alone.state_dict() if "running" in name]
+    assert averages
+    for name in averages:
+        assert torch.equal(alone.state_dict()[name], both.state_dict()[name])
+    assert {m.momentum for m in both.modules() if isinstance(m, nn.BatchNorm2d)} == {0.1}
+    # Each source's logits are those that it has by itself.
+    with torch.no_grad():
+        apart = [alone(one.photo) for one in (first, dark)]
+        together = alone(torch.cat([first.photo, dark.photo])).split(4)
+    weight = both.part_weights()
+    expected = nn.functional.cross_entropy(
+        torch.cat(apart), torch.cat([first.part_map, dark.part_map]), weight=weight
+    )
+    torch.testing.assert_close(of_both, expected)
+    assert not torch.allclose(apart[1], together[1], atol=1e-2)
+    of_both.backward()
+    assert not torch.equal(loss, of_both)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 10, 40])
@@ -112,8 +143,8 @@ def test_the_rate_rises_to_its_own_value_and_falls(steps: int) -> None:
 @pytest.mark.parametrize(
     "network",
     [
-        CompactUNet(width=4, levels=2, patch=1),
-        CompactUNet(width=4, levels=3),
+        CompactUNet(3, NUM_PARTS, width=4, levels=2, patch=1),
+        CompactUNet(3, NUM_PARTS, width=4, levels=3),
         TorchvisionSegmenter("lraspp_mobilenet_v3_large"),
         TorchvisionSegmenter("deeplabv3", "resnet18", "layer2"),
         TorchvisionSegmenter("fcn", "mobilenet_v3_small", "features.8"),
@@ -148,6 +179,6 @@ def test_what_torchvision_lacks_is_named() -> None:
 
 def test_a_size_that_does_not_fit_is_said_before_training() -> None:
     with pytest.raises(UserError, match="multiples of 16"):
-        segmenter(CompactUNet(width=4, levels=3)).check_size(60, 64)
+        segmenter(CompactUNet(3, NUM_PARTS, width=4, levels=3)).check_size(60, 64)
     with pytest.raises(UserError, match=r"16x16 does not fit fcn on vgg11.features"):
         segmenter(TorchvisionSegmenter("fcn", "vgg11", "features")).check_size(16, 16)

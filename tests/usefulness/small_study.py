@@ -12,8 +12,9 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from carsynth.data.batch import CarBatch, CarSample
+from carsynth.labels import NUM_PARTS
 from carsynth.modules.segmenter import Segmenter, warm_then_cosine
-from carsynth.networks.segmenter import CompactUNet
+from carsynth.networks.unet import CompactUNet
 from carsynth.usefulness_study.plan import Plan
 from carsynth.usefulness_study.synthetic import SyntheticSet
 from tests.data.cars import NumberedCars
@@ -36,8 +37,8 @@ class Watched(Segmenter):
 
     seen: list[list[int]]
 
-    def training_step(self, batch: CarBatch, batch_idx: int) -> Tensor:
-        self.seen.append(batch.photo[:, 0, 0, 0].tolist())
+    def training_step(self, batch: Sequence[CarBatch], batch_idx: int) -> Tensor:
+        self.seen.append([number for one in batch for number in one.photo[:, 0, 0, 0].tolist()])
         return super().training_step(batch, batch_idx)
 
 
@@ -59,7 +60,7 @@ def plan(folder: Path, trained: list[Watched] | None = None, **changed: Any) -> 
 
     def segmenter() -> Segmenter:
         module = Watched(
-            CompactUNet(width=4, levels=2),
+            CompactUNet(3, NUM_PARTS, width=4, levels=2),
             optimizer=partial(torch.optim.AdamW, lr=1e-3),
             scheduler=warm_then_cosine,
         )
