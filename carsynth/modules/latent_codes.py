@@ -3,6 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from carsynth.errors import UserError
+
+MOST = 8192
+"""Codes that are kept."""
+
 _BLOCK = 1024
 """Codes whose distances to all others are held at a time."""
 
@@ -32,7 +37,9 @@ class LatentCodes(nn.Module):
         self.register_buffer("nearest", torch.zeros(0, 0, dtype=torch.int64))
 
     def fit(self, codes: Tensor) -> None:
-        """Puts these codes (n, latent) in the place of the present ones."""
+        """Takes these codes (n, latent) in place of the present ones, evenly chosen if too many."""
+        if len(codes) > MOST:
+            codes = codes[torch.linspace(0, len(codes) - 1, MOST, device=codes.device).long()]
         self.codes = codes.detach().float()
         count = min(self._neighbours, len(codes) - 1)
         found = []
@@ -44,9 +51,16 @@ class LatentCodes(nn.Module):
         self.nearest = torch.cat(found)
 
     def sample(self, count: int, draws: torch.Generator) -> Tensor:
-        """Codes (count, latent), float32 on the CPU; normal ones where none have been stored."""
+        """Codes (count, latent), float32 on the CPU.
+
+        Raises:
+            UserError: none have been stored.
+        """
         if not len(self.codes):
-            return torch.randn(count, self.codes.shape[1], generator=draws, dtype=torch.float32)
+            raise UserError(
+                "this model has no codes of training maps yet: they are stored at each validation; "
+                "train it until the first one"
+            )
         codes, nearest = self.codes.float().cpu(), self.nearest.cpu()
         chance = torch.rand(count, 3, generator=draws, dtype=torch.float32)
         start = (chance[:, 0] * len(codes)).long()

@@ -107,8 +107,7 @@ class MapVAE(LatentDrawing):
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        if not self.trainer.sanity_checking:
-            self._store_codes(cast(Any, self.trainer).datamodule)
+        self._store_codes(cast(Any, self.trainer).datamodule)
 
     @torch.no_grad()
     def _store_codes(self, datamodule: CarDataModule) -> None:

@@ -1,4 +1,5 @@
-"""Small GANs as the config makes them, and real fits of them on drawn cars or plain patterns."""
+"""Small models that draw from latents, as the config makes them, and real fits on drawn cars or
+plain patterns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,25 +10,31 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from lightning.pytorch import Callback, Trainer
+from omegaconf import DictConfig
 
 from carsynth.cli import CONFIG_DIR
 from carsynth.data.batch import CarSample, CarSource
 from carsynth.data.datamodule import CarDataModule
 from carsynth.data.toycars import ToyCars
-from carsynth.modules.latent_gan import LatentGAN
+from carsynth.modules.latent_drawing import LatentDrawing
 
 SMALL = ("arch.width=4", "data.batch_size=4", "seed=3", "optim.ema_decay=0.9")
 
 
-def module_of(experiment: str, *words: str, classes: Sequence[str] = ("a", "b")) -> LatentGAN:
-    """The module of ``+experiment=NAME``, small, with the same weights at every call."""
+def config_of(experiment: str, *words: str, classes: Sequence[str] = ("a", "b")) -> DictConfig:
+    """The config of ``+experiment=NAME``, of a small model."""
     overrides = [f"+experiment={experiment}", "data.size=[16,28]", *SMALL, *words]
     with initialize_config_dir(CONFIG_DIR, version_base="1.3"):
         config = compose("train", [*overrides, "run_dir=run", "name=test"])
     config.data.classes = list(classes)
+    return config
+
+
+def module_of(experiment: str, *words: str, classes: Sequence[str] = ("a", "b")) -> Any:
+    """The module of a config, with the same weights at every call."""
+    config = config_of(experiment, *words, classes=classes)
     torch.manual_seed(0)
-    module: LatentGAN = instantiate(config.arch.module)
-    return module
+    return instantiate(config.arch.module)
 
 
 class Corners:
@@ -58,7 +65,7 @@ def data_of(
 
 
 def fit(
-    module: LatentGAN,
+    module: LatentDrawing,
     data: CarDataModule,
     folder: Path,
     epochs: int,

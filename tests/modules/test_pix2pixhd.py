@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -16,11 +17,13 @@ from carsynth.labels import NUM_PARTS
 from carsynth.losses.adversarial import LeastSquares
 from carsynth.modules.pix2pixhd import Pix2PixHD, outlines, spread
 from carsynth.networks.pix2pixhd import (
+    ColourEncoder,
     FeatureEncoder,
     GlobalGenerator,
     LocalEnhancer,
     MultiScaleDiscriminator,
 )
+from carsynth.networks.unet import UNetGenerator
 from tests.modules.tiny import fit
 
 WEIGHTS = {"adversarial": 1.0, "feature_matching": 10.0, "perceptual": 10.0}
@@ -28,14 +31,16 @@ GLOBAL = partial(GlobalGenerator, width=4, downsamplings=2, blocks=1)
 ENHANCED = partial(LocalEnhancer, width=4, global_downsamplings=2, global_blocks=1, local_blocks=1)
 
 
-def module(generator: Any = GLOBAL, **settings: Any) -> Pix2PixHD:
+def module(
+    generator: Any = GLOBAL, weights: dict[str, float] = WEIGHTS, **settings: Any
+) -> Pix2PixHD:
     torch.manual_seed(0)
     adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.999))
     return Pix2PixHD(
         generator,
         partial(MultiScaleDiscriminator, width=4, layers=2),
         LeastSquares(),
-        WEIGHTS,
+        weights,
         optimizer_g=adam,
         optimizer_d=adam,
         **settings,
@@ -155,10 +160,10 @@ def test_the_coarse_stage_draws_at_full_size_and_is_kept_in_the_checkpoint(tmp_p
     assert torch.equal(restored.draw(part_map, torch.Generator()), photos)
 
 
-def test_looks_are_stored_and_give_one_map_several_photos(tmp_path: Path) -> None:
-    trained = module(encoder=partial(FeatureEncoder, width=4, downsamplings=2), clusters=3)
-    before = trained.encoder.body[0].weight.detach().clone()
-    loader = batches(4)
+def validated(
+    trained: Pix2PixHD, loader: DataLoader[CarBatch], folder: Path, **options: Any
+) -> None:
+    """A fit that ends with a validation, which stores looks."""
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=1,
@@ -166,9 +171,17 @@ def test_looks_are_stored_and_give_one_map_several_photos(tmp_path: Path) -> Non
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        default_root_dir=tmp_path,
+        default_root_dir=folder,
+        **options,
     )
     trainer.fit(trained, loader, loader)
+
+
+def test_looks_are_stored_and_give_one_map_several_photos(tmp_path: Path) -> None:
+    trained = module(encoder=partial(FeatureEncoder, width=4, downsamplings=2), clusters=3)
+    before = trained.encoder.body[0].weight.detach().clone()
+    loader = batches(4)
+    validated(trained, loader, tmp_path)
     assert not torch.equal(trained.encoder.body[0].weight, before)
     assert (trained.clusters.codes >= 0).any(1).sum() == 8  # every photo seen
     part_map = one(loader).part_map
@@ -176,6 +189,88 @@ def test_looks_are_stored_and_give_one_map_several_photos(tmp_path: Path) -> Non
     first, second = trained.draw(part_map, draws), trained.draw(part_map, draws)
     assert not torch.equal(first, second)
     assert torch.equal(first, trained.draw(part_map, torch.Generator().manual_seed(0)))
+
+
+def painted(count: int) -> DataLoader[CarBatch]:
+    """Photos whose parts 1 and 2 have colours of their own: red and green, or blue and white."""
+    colours = torch.tensor(
+        [[[0, 0, 0], [255, 0, 0], [0, 255, 0]], [[0, 0, 0], [0, 0, 255], [255] * 3]]
+    )
+    part_map = torch.zeros(2, 32, 32, dtype=torch.int64)
+    part_map[:, 8:24, 4:16], part_map[:, 8:24, 16:28] = 1, 2
+    photo = torch.stack([own[ids] for own, ids in zip(colours, part_map, strict=True)])
+    whole = CarBatch(photo.movedim(3, 1).to(torch.uint8), part_map, torch.zeros(2))
+    return DataLoader([whole] * count, batch_size=None)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_looks_that_are_colours_are_stored_as_they_are(tmp_path: Path, precision: str) -> None:
+    trained = module(partial(UNetGenerator, width=4, levels=2), encoder=ColourEncoder, clusters=4)
+    assert len(list(trained.players()["generator"].parameters())) == len(
+        list(trained.generator.parameters())
+    )
+    loader = painted(30)
+    validated(trained, loader, tmp_path, precision=precision)
+    centres = [{tuple(c) for c in part.tolist()} for part in trained.clusters.centres[:4].round()]
+    assert centres[0] == {(-1.0,) * 3, (0.0,) * 3}  # two of a part's four centres are unused
+    assert centres[1] == {(1.0, -1.0, -1.0), (-1.0, -1.0, 1.0), (0.0,) * 3}
+    assert centres[2] == {(-1.0, 1.0, -1.0), (1.0, 1.0, 1.0), (0.0,) * 3}
+    assert centres[3] == {(0.0,) * 3}
+    part_map, draws = one(loader).part_map[:1], torch.Generator().manual_seed(0)
+    photos = torch.cat([trained.draw(part_map, draws) for _ in range(12)])
+    seen = {one.numpy().tobytes(): one for one in photos}
+    assert len(seen) == 2  # red goes with green and blue with white
+    first, second = seen.values()
+    assert (first - second).abs().max() > 0.05
+
+
+def test_the_reconstruction_term_adds_the_sign_of_what_is_amiss() -> None:
+    batch = one(batches())
+    photo = batch.photo / 127.5 - 1
+    fake = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    verdicts = []
+    for weight in (0.0, 7.0):
+        judging = module(weights={**WEIGHTS, "reconstruction": weight})
+        condition = judging.condition_of(batch.part_map)
+        verdicts.append(judging._judge(condition, photo, fake.clone().requires_grad_()))
+    without, with_term = verdicts
+    added = with_term.photo_gradient - without.photo_gradient
+    torch.testing.assert_close(added, 7 * (fake - photo).sign() / fake.numel(), rtol=0, atol=1e-7)
+    assert without.photo_gradient.any()
+    away = np.abs(fake.numpy() - photo.numpy()).mean()
+    assert float(with_term.terms["reconstruction"]) == pytest.approx(float(away), rel=1e-5)
+    assert with_term.terms.keys() - without.terms.keys() == {"reconstruction"}
+    assert torch.equal(with_term.d_loss, without.d_loss)
+
+
+def test_the_reconstruction_term_is_told_and_not_even_computed_at_weight_0(tmp_path: Path) -> None:
+    def fitted(**weights: float) -> tuple[dict[str, Tensor], set[str]]:
+        trained = module(weights={**WEIGHTS, **weights})
+        trainer = fit(trained, batches(4), tmp_path)
+        return trained.state_dict(), {*trainer.callback_metrics, *trained.last_terms}
+
+    plain, told = fitted()
+    silent, silent_told = fitted(reconstruction=0.0)
+    taught, taught_told = fitted(reconstruction=5.0)
+    assert silent_told == told
+    assert taught_told - told == {"g_reconstruction", "train/g_reconstruction"}
+    name = "generator.output.weight"
+    assert torch.equal(plain[name], silent[name])
+    assert not torch.equal(plain[name], taught[name])
+
+
+def test_a_u_net_learns_photos_sooner_by_the_reconstruction_term(tmp_path: Path) -> None:
+    batch = one(painted(1))._replace(photo=one(painted(1)).photo[:1].expand(2, -1, -1, -1))
+
+    def distance(weight: float) -> float:
+        unet = partial(UNetGenerator, width=4, levels=2)
+        trained = module(unet, {**WEIGHTS, "reconstruction": weight}, ema_decay=0.5)
+        trained._optimizer_factories = (partial(torch.optim.Adam, lr=1e-2),) * 2
+        fit(trained, DataLoader([batch] * 40, batch_size=None), tmp_path)
+        drawn = trained.draw(batch.part_map, torch.Generator())
+        return float((drawn - (batch.photo / 127.5 - 1)).abs().mean())
+
+    assert distance(100.0) < 0.75 * distance(0.0)
 
 
 def test_the_pool_shows_d_past_fakes(tmp_path: Path) -> None:

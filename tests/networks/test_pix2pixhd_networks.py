@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -5,6 +6,7 @@ from torch import Tensor, nn
 from carsynth.errors import UserError
 from carsynth.networks.layers import halve
 from carsynth.networks.pix2pixhd import (
+    ColourEncoder,
     FeatureEncoder,
     GlobalGenerator,
     LocalEnhancer,
@@ -185,3 +187,29 @@ def test_encoder_learns_from_what_the_parts_are_told() -> None:
     regions = _one_hot(torch.randint(4, (1, 8, 8)), 4)
     encoder(torch.randn(1, 3, 8, 8), regions).pow(2).sum().backward()
     assert all(p.grad is not None for p in encoder.parameters())
+
+
+def test_the_colour_of_a_part_is_its_mean_in_each_picture() -> None:
+    torch.manual_seed(0)
+    encoder = ColourEncoder()
+    photo = 2 * torch.rand(2, 3, 15, 23) - 1  # of any size
+    encoder.check_size(15, 23)
+    part_map = torch.randint(4, (2, 15, 23))
+    part_map[1][part_map[1] == 2] = 3  # absent from the second picture
+    means = encoder.means(photo, _one_hot(part_map, 5))
+    assert means.shape == (2, 5, encoder.out_channels) == (2, 5, 3)
+    pixels, ids = photo.movedim(1, 3).numpy(), part_map.numpy()
+    for picture in range(2):
+        for part in range(5):
+            own = [
+                pixels[picture, y, x]
+                for y in range(15)
+                for x in range(23)
+                if ids[picture, y, x] == part
+            ]
+            expected = np.mean(own, axis=0) if own else np.zeros(3)
+            np.testing.assert_allclose(means[picture, part].numpy(), expected, atol=1e-6)
+    assert not means[1, 2].any()
+    assert not means[:, 4].any()
+    assert means[0, 2].any()
+    assert not list(encoder.parameters())
