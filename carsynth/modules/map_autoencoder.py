@@ -109,6 +109,10 @@ class MapVAE(LatentDrawing):
         super().on_validation_start()
         self._store_codes(cast(Any, self.trainer).datamodule)
 
+    def on_train_end(self) -> None:
+        if not len(self.codes.codes):  # a run too short to be validated
+            self._store_codes(cast(Any, self.trainer).datamodule)
+
     @torch.no_grad()
     def _store_codes(self, datamodule: CarDataModule) -> None:
         """Of all training maps and their mirror images, on every rank alike."""

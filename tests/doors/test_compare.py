@@ -34,7 +34,7 @@ def fail_before_the_first_score(folder: Path, run_dir: Path) -> None:
 def test_a_sweep_over_experiments_and_seeds_is_compared(tmp_path: Path) -> None:
     words = [word for word in TINY if not word.startswith(("+experiment", "arch."))]
     # Before an experiment is chosen there is no arch: its keys are forced in.
-    words += ["++arch.width=4", "++arch.blocks=1", "trainer.check_val_every_n_epoch=1"]
+    words += ["++arch.width=4", "trainer.check_val_every_n_epoch=1"]
     succeed(tmp_path, "train", "-m", "+experiment=pix2pixhd,demo", "seed=0,1", *words)
     (sweep,) = (tmp_path / "outputs").glob("*/*_sweep")
     assert sorted(path.name for path in sweep.iterdir() if path.is_dir()) == ["0", "1", "2", "3"]
