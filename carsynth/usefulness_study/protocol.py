@@ -43,7 +43,7 @@ def protocol(plan: Plan, tested: int) -> tuple[str, ...]:
         "(the last weights count)",
         f"every training makes {plan.steps} optimiser steps of {plan.batch_size} pictures from "
         f"scratch; real+synthetic takes {plan.batch_size - half} real and {half} synthetic ones in "
-        "each batch",
+        "each batch, and batch norm takes the two apart",
         "subsets of the real pictures are nested and the same for all seeds; seeds change initial "
         "weights, order and augmentation, so that the spread does not tell of the choice of "
         "pictures",

@@ -60,6 +60,19 @@ def test_each_training_makes_equal_steps_of_equal_batches_on_its_own_pictures(
     assert {record["steps"] for record in records} == {5}
 
 
+def test_a_mix_of_sets_of_equal_order_shows_no_car_beside_its_copy(tmp_path: Path) -> None:
+    trained = list[Watched]()
+    told = plan(tmp_path / "out", trained, synthetic={8: made(length=8)}, seeds=[0])
+    study(told)
+    places = sorted(numbers(told.labelled(8)))
+    beside = [
+        ([places.index(n) for n in batch[:2]], [n - FIRST_SYNTHETIC for n in batch[2:]])
+        for batch in trained[-1].seen
+    ]
+    assert len(beside) == 5
+    assert sum(real == copies for real, copies in beside) < len(beside) - 1
+
+
 def test_the_report_says_what_the_trainings_found(finished: tuple[Path, list[Watched]]) -> None:
     folder, trained = finished
     found = json.loads((folder / "usefulness.json").read_text())
