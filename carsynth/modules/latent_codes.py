@@ -18,7 +18,7 @@ class LatentCodes(nn.Module):
     An autoencoder's codes do not fill the normal distribution that they were held to: what is
     decoded from elsewhere is often no picture. So the density is taken from the codes themselves,
     after training (Ghosh et al. 2020, arXiv 1903.12436, section 4.2); here it lies evenly on the
-    lines from each code to its nearest ones, and to mirror images' among them.
+    lines from each code to its nearest ones.
 
     Args:
         neighbours: nearest codes that a line may lead to.
@@ -61,13 +61,15 @@ class LatentCodes(nn.Module):
                 "this model has no codes of training maps yet: they are stored at each validation; "
                 "train it until the first one"
             )
-        codes, nearest = self.codes.float().cpu(), self.nearest.cpu()
         chance = torch.rand(count, 3, generator=draws, dtype=torch.float32)
-        start = (chance[:, 0] * len(codes)).long()
-        if not nearest.shape[1]:
-            return codes[start]
-        end = nearest[start, (chance[:, 1] * nearest.shape[1]).long()]
-        return torch.lerp(codes[start], codes[end], chance[:, 2:])
+        start = (chance[:, 0] * len(self.codes)).long().to(self.codes.device)
+        lines = self.nearest.shape[1]
+        if not lines:
+            return self.codes[start].float().cpu()
+        end = self.nearest[start, (chance[:, 1] * lines).long().to(start.device)]
+        # A few rows leave the device, not the whole table: maps are often drawn one at a time.
+        first, last = (self.codes[rows].float().cpu() for rows in (start, end))
+        return torch.lerp(first, last, chance[:, 2:])
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Tensor], prefix: str, *args: object

@@ -29,7 +29,6 @@ class LatentDrawing(GenerativeModule):
         """Latents (count, L) on the CPU, likelier and less various with a low ``truncation``."""
         raise NotImplementedError
 
-    @torch.no_grad()
     def paint(self, latent: Tensor, label: Tensor | None) -> Shown:
         """Pictures of latents (B, L) and class ids (B,) by the EMA generator."""
         raise NotImplementedError

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from carsynth.data.batch import CarBatch
 from carsynth.data.datamodule import CarDataModule
@@ -129,8 +130,4 @@ class MapVAE(LatentDrawing):
 
 def _of_all_ranks(rows: Tensor) -> Tensor:
     """The rows of every rank behind each other, of which a rank may have one more than the next."""
-    if not dist.is_initialized():
-        return rows
-    shares: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(shares, rows.cpu())
-    return torch.cat(shares).to(rows.device)
+    return torch.cat(gather_all_tensors(rows)) if dist.is_initialized() else rows

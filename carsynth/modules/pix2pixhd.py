@@ -15,7 +15,12 @@ from carsynth.modules.image_pool import ImagePool
 from carsynth.modules.look_clusters import LookClusters
 from carsynth.modules.shared_pass import SharedPass, Verdict
 from carsynth.networks.layers import halve
-from carsynth.networks.pix2pixhd import FeatureEncoder, LocalEnhancer, MultiScaleDiscriminator
+from carsynth.networks.pix2pixhd import (
+    ColourEncoder,
+    FeatureEncoder,
+    LocalEnhancer,
+    MultiScaleDiscriminator,
+)
 
 _RGB = 3
 
@@ -60,7 +65,8 @@ class Pix2PixHD(AdversarialModule):
             and ``reconstruction``, the mean distance of a pixel from the real photo's (the L1 term
             of pix2pix, Isola et al. 2017, equation 3); that one is not computed at weight 0.
         perceptual: distance of a fake and a real photo batch; None leaves the term out.
-        encoder: makes the feature encoder (section 3.4); None lets a map have one photo only.
+        encoder: makes the feature encoder (section 3.4), learnt or of colours; None lets a map
+            have one photo only.
         clusters: stored looks a part, what photos are drawn with when there is no real one.
         instance_edges: give the networks the outlines of the parts as one channel more.
         pool_size: past fakes that the discriminator sees again; 0 shows it the present ones.
@@ -77,7 +83,7 @@ class Pix2PixHD(AdversarialModule):
         weights: Mapping[str, float],
         *,
         perceptual: nn.Module | None = None,
-        encoder: Callable[[], FeatureEncoder] | None = None,
+        encoder: Callable[[], FeatureEncoder | ColourEncoder] | None = None,
         clusters: int = 10,
         instance_edges: bool = False,
         pool_size: int = 0,

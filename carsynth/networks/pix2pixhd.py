@@ -256,9 +256,6 @@ class ColourEncoder(nn.Module):
 
     out_channels = 3
 
-    def check_size(self, height: int, width: int) -> None:
-        """Any size will do."""
-
     def means(self, photo: Tensor, regions: Tensor) -> Tensor:
         """The mean colour of every part, (B, K, 3) in [-1, 1]; 0 where a part is absent.
 

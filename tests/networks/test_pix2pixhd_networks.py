@@ -193,7 +193,6 @@ def test_the_colour_of_a_part_is_its_mean_in_each_picture() -> None:
     torch.manual_seed(0)
     encoder = ColourEncoder()
     photo = 2 * torch.rand(2, 3, 15, 23) - 1  # of any size
-    encoder.check_size(15, 23)
     part_map = torch.randint(4, (2, 15, 23))
     part_map[1][part_map[1] == 2] = 3  # absent from the second picture
     means = encoder.means(photo, _one_hot(part_map, 5))
