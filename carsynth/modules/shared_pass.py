@@ -78,16 +78,21 @@ class SharedPass:
     def _all_gradients(
         self, parameters: dict[str, Tensor], condition: Tensor, real: Tensor, fake: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor], Tensor]:
-        def losses(
-            parameters: dict[str, Tensor], fake: Tensor
-        ) -> tuple[tuple[Tensor, Tensor], dict[str, Tensor]]:
-            d_loss, terms = functional_call(self._pair, parameters, (condition, real, fake))
-            return (d_loss, self._weighted(terms)), terms
+        # Two levels, so that each loss is followed to what it is for and no convolution computes a
+        # gradient that nobody asks for: the compiler cannot leave out half of one's backward.
+        def g_side(fake: Tensor) -> tuple[Tensor, Any]:
+            def d_side(parameters: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+                losses: tuple[Tensor, dict[str, Tensor]] = functional_call(
+                    self._pair, parameters, (condition, real, fake)
+                )
+                return losses
 
-        (d_loss, g_loss), pull_back, terms = vjp(losses, parameters, fake, has_aux=True)  # type: ignore[misc]
-        one = torch.ones_like(d_loss)
-        gradients, _ = pull_back((one, torch.zeros_like(g_loss)), retain_graph=True)
-        _, photo_gradient = pull_back((torch.zeros_like(d_loss), torch.ones_like(g_loss)))
+            d_loss, pull_back, terms = vjp(d_side, parameters, has_aux=True)  # type: ignore[misc]
+            (gradients,) = pull_back(torch.ones_like(d_loss))
+            return self._weighted(terms), (d_loss, terms, gradients)
+
+        g_loss, pull_back, (d_loss, terms, gradients) = vjp(g_side, fake, has_aux=True)  # type: ignore[misc]
+        (photo_gradient,) = pull_back(torch.ones_like(g_loss))
         return d_loss, terms, gradients, photo_gradient
 
     def _weighted(self, terms: Mapping[str, Tensor]) -> Tensor:

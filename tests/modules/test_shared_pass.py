@@ -1,8 +1,11 @@
 """One look of D at the fake gives what the published three passes give."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from carsynth.losses.adversarial import BCE, AdversarialLoss, Hinge, LeastSquares
 from carsynth.losses.terms import feature_matching
@@ -85,3 +88,32 @@ def test_compiled_gradients_keep_the_parameters_layout_for_fused_adam() -> None:
     assert discriminator.scales[0].middle[0].weight.is_contiguous(memory_format=torch.channels_last)
     for ours, theirs in zip(discriminator.parameters(), stock.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+
+
+class Gradients(TorchDispatchMode):
+    """Counts the gradients that convolutions compute: of their inputs, of their weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_inputs = self.of_weights = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.convolution_backward.default:
+            of_input, of_weight, _ = args[-1]
+            self.of_inputs += of_input
+            self.of_weights += of_weight
+        return func(*args, **(kwargs or {}))
+
+
+def test_what_is_compiled_computes_no_gradient_that_nobody_asks_for() -> None:
+    """The generator's loss stops at the photo, the discriminator's at its parameters."""
+    discriminator, condition, real, fake = inputs()
+    shared = SharedPass(discriminator, LeastSquares(), WEIGHTS, compiled=False)
+    values = {k: v.detach() for k, v in shared._pair.named_parameters()}
+    with Gradients() as of_compiled:
+        shared._all_gradients(values, condition, real, fake)
+    with Gradients() as of_eager:
+        shared(condition, real, fake).d_loss.backward()
+    assert of_eager.of_weights > 0
+    assert of_compiled.of_weights == of_eager.of_weights
+    assert of_compiled.of_inputs <= of_eager.of_inputs
