@@ -22,6 +22,7 @@ from carsynth.networks.layers import (
     stem,
     up,
 )
+from carsynth.networks.winograd import WideConv
 
 
 class GlobalGenerator(nn.Module):
@@ -143,12 +144,11 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         widths = [width * min(2**level, 8) for level in range(layers + 1)]
         self.first = nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=2)
+        *halving, (before, after) = pairwise(widths)
         self.middle = nn.ModuleList(
-            nn.Conv2d(
-                before, after, 4, stride=1 if index == layers - 1 else 2, padding=2, bias=False
-            )
-            for index, (before, after) in enumerate(pairwise(widths))
+            nn.Conv2d(fine, coarse, 4, stride=2, padding=2, bias=False) for fine, coarse in halving
         )
+        self.middle.append(WideConv(before, after, padding=2))
         self.norm = InstanceNorm()
         self.last = LogitConv(widths[-1], 4, padding=2)
 
