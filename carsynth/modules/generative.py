@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from carsynth.data.batch import CarBatch
+from carsynth.freed_memory import keep_freed_memory
 from carsynth.modules.ema import averaged_copy
 from carsynth.modules.strategy import PlayerDDPStrategy, check_strategy
 
@@ -170,6 +171,10 @@ class GenerativeModule(LightningModule):
     def setup(self, stage: str) -> None:
         if stage == "fit":
             check_strategy(self.trainer.strategy)
+
+    def on_fit_start(self) -> None:
+        if self.device.type == "cpu":
+            keep_freed_memory()
 
     def configure_optimizers(self) -> Any:
         optimizers = [

@@ -238,6 +238,7 @@ class LatentGAN(AdversarialModule, LatentDrawing):
 
     def on_fit_start(self) -> None:
         """Raises :class:`UserError` where a penalty needs a derivative that D does not have."""
+        super().on_fit_start()
         real = torch.zeros(
             2, self.canvas.channels, *cast(Any, self.generator.size), device=self.device
         )

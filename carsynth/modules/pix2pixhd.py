@@ -179,10 +179,12 @@ class Pix2PixHD(AdversarialModule):
 
     def condition_of(self, part_map: Tensor) -> Tensor:
         """What the networks see of part maps (B, H, W): floats (B, C, H, W), one-hot ids first."""
-        one_hot = F.one_hot(part_map, NUM_PARTS).movedim(3, 1).to(self.dtype)
+        dtype = cast(torch.dtype, self.dtype)
+        blank = torch.zeros(*part_map.shape, NUM_PARTS, dtype=dtype, device=part_map.device)
+        one_hot = blank.scatter_(3, part_map.unsqueeze(3), 1).movedim(3, 1)
         if not self._instance_edges:
             return one_hot
-        return torch.cat([one_hot, outlines(part_map).to(self.dtype)], dim=1)
+        return torch.cat([one_hot, outlines(part_map).to(dtype)], dim=1)
 
     @torch.no_grad()
     def draw(self, part_map: Tensor, draws: torch.Generator) -> Tensor:
