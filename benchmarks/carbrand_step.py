@@ -1,10 +1,15 @@
-"""The product's brand-GAN step against a plain reference step, and DiffAugment by itself."""
+"""The product's brand-GAN step against a plain reference step, and DiffAugment by itself.
+
+``python -m benchmarks.carbrand_step`` prints the tables, from processes of their own: ``... ratio
+VARIANT BATCH EVERY`` prints a reference step's seconds and the ratio to it, with a penalty every
+so many steps, and ``... reference BATCH`` takes reference steps.
+"""
 
 import statistics
+import sys
 import time
+import warnings
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -13,7 +18,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.nn.utils.parametrizations import _SpectralNorm
 
-from benchmarks.beside import ROUNDS, VARIANTS, WARM_UP, Beside, Times, fit
+from benchmarks.beside import STEPS, VARIANTS, Beside, Elsewhere, Times, elsewhere, fit, serve
 from benchmarks.carbrand_reference import CarbrandReference, augmented
 from carsynth.augment import DiffAugment
 from carsynth.cli import CONFIG_DIR
@@ -21,6 +26,7 @@ from carsynth.data.batch import CarBatch
 from carsynth.data.toycars import ToyCars
 from carsynth.modules.latent_gan import LatentGAN
 
+_HERE = "benchmarks.carbrand_step"
 SIZE = (128, 224)
 BATCHES = (8, 32)
 
@@ -54,22 +60,22 @@ def batch_of(count: int, size: tuple[int, int] = SIZE) -> CarBatch:
     return CarBatch(photos.contiguous(), maps, labels)
 
 
-def ratio(count: int, name: str, every: int = 1) -> Times:
-    """The product's pictures a second over the reference's."""
-    torch._dynamo.reset()
+def reference_of(count: int) -> Callable[[], object]:
+    """A step of the reference, from the same weights on the same batch."""
+    reference, batch = CarbrandReference(module_of()), batch_of(count)
+    return lambda: reference(batch.photo.float() / 127.5 - 1, batch.label)
+
+
+def ratio(name: str, count: int, every: int) -> Times:
+    """The product's pictures a second over the reference's, with a penalty every so many steps."""
     variant = VARIANTS[name]
     words = f"loss.penalties.gradient.every={every}"
     module, batch = module_of(f"compile={variant['compile']}", words), batch_of(count)
-    reference = CarbrandReference(module_of())
-    real = batch.photo.float() / 127.5 - 1
-    beside = Beside(partial(reference, real, batch.label))
-    rounds = WARM_UP + ROUNDS + (every - 1) % 4
-    fit(module, batch, rounds, variant["precision"], _HoldPowerIterations(), beside)
-    ours, theirs = beside.ours[WARM_UP:], beside.theirs[WARM_UP:]
-    if every > 1:  # steps differ from each other: compare their sums
-        return Times(statistics.median(theirs), sum(theirs) / sum(ours))
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    return Times(statistics.median(theirs), statistics.median(ratios))
+    reference = Elsewhere(_HERE, "reference", str(count))
+    beside = Beside(reference)
+    fit(module, batch, STEPS, variant["precision"], _HoldPowerIterations(), beside)
+    reference.close()
+    return beside.times()
 
 
 def equality(compiled: bool) -> float:
@@ -105,10 +111,8 @@ def augmentation(count: int = 32) -> float:
         change(x).square().sum().backward()  # type: ignore[no-untyped-call]
         return time.perf_counter() - began
 
-    ratios = [
-        seconds(augmented, pictures) / seconds(ours, pictures) for _ in range(WARM_UP + ROUNDS)
-    ]
-    return statistics.median(ratios[WARM_UP:])
+    ratios = [seconds(augmented, pictures) / seconds(ours, pictures) for _ in range(9)]
+    return statistics.median(ratios[2:])
 
 
 def main() -> None:
@@ -117,13 +121,12 @@ def main() -> None:
     print("| --- | --- | --- | --- |")
     for count in BATCHES:
         for name in VARIANTS:
-            times = ratio(count, name)
-            row: list[Any] = [f"batch {count}", name, f"{times.reference:.2f}"]
-            print("| " + " | ".join([*row, f"{times.ratio:.2f} x |"]), flush=True)
-    times = ratio(8, "compiled bf16", every=4)
+            seconds, times = elsewhere(_HERE, "ratio", name, str(count), "1")
+            print(f"| batch {count} | {name} | {seconds:.2f} | {times:.2f} x |", flush=True)
+    seconds, times = elsewhere(_HERE, "ratio", "compiled bf16", "8", "4")
     print(
         f"| batch 8, penalty every 4th step against every step | compiled bf16 | "
-        f"{times.reference:.2f} | {times.ratio:.2f} x |"
+        f"{seconds:.2f} | {times:.2f} x |"
     )
     for compiled in (False, True):
         how = "compiled" if compiled else "eager"
@@ -134,4 +137,11 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    warnings.filterwarnings("ignore")
+    match sys.argv[1:]:
+        case ["ratio", name, count, every]:
+            print(*ratio(name, int(count), int(every)))
+        case ["reference", count]:
+            serve(reference_of(int(count)))
+        case _:
+            main()

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import NoTrainInceptionV3
 
-from benchmarks.beside import ROUNDS, WARM_UP
 from carsynth.metrics import inception
 from carsynth.metrics.extractor import CHUNK, Extractor, features_of
 from carsynth.metrics.inception import InceptionFeatures, load_fid_inception
 
+WARM_UP, ROUNDS = 2, 7
 SIZES = ((128, 224), (256, 256))
 
 

@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from benchmarks.beside import Beside, fit
+from benchmarks.beside import TURN, Beside, fit
 from benchmarks.pix2pixhd_step import ROWS, Row, batch_of, module_of
 from carsynth.data.datamodule import CarDataModule
 from carsynth.data.toycars import ToyCars
@@ -31,9 +31,9 @@ def loader_speed(row: Row) -> float:
 
 def step_speed(row: Row) -> float:
     """Pictures a second of the eager step."""
-    beside = Beside(lambda: None)
-    fit(module_of(row), batch_of(row), 7, "32-true", beside)
-    return row.batch / statistics.median(beside.ours[2:])
+    beside = Beside()
+    fit(module_of(row), batch_of(row), 3 * TURN, "32-true", beside)
+    return row.batch / statistics.median(beside.ours[1:])
 
 
 def main() -> None:

@@ -1,15 +1,14 @@
 """The product's pix2pixHD step, in a real fit, against the plain reference step beside it.
 
-``python -m benchmarks.pix2pixhd_step`` prints the table; ``... peak VARIANT ROW`` prints one
-variant's peak memory in MiB, and is run in processes of its own.
+``python -m benchmarks.pix2pixhd_step`` prints the table, from processes of their own: ``... ratio
+VARIANT ROW`` prints a reference step's seconds and the ratio to it, ``... reference ROW`` takes
+reference steps, and ``... peak VARIANT ROW`` prints a variant's peak memory in MiB.
 """
 
 import ctypes
-import statistics
-import subprocess
 import sys
 import warnings
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,11 +18,21 @@ from hydra.utils import instantiate
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from benchmarks.beside import ROUNDS, VARIANTS, WARM_UP, Beside, fit
+from benchmarks.beside import (
+    STEPS,
+    VARIANTS,
+    Beside,
+    Elsewhere,
+    Times,
+    elsewhere,
+    fit,
+    serve,
+)
 from benchmarks.reference import ReferenceStep
 from carsynth.cli import CONFIG_DIR
 from carsynth.data.batch import CarBatch
 from carsynth.data.toycars import ToyCars
+from carsynth.labels import NUM_PARTS
 from carsynth.modules.pix2pixhd import Pix2PixHD
 
 
@@ -37,6 +46,8 @@ class Row(NamedTuple):
     batch: int
 
 
+_WARM_UP = 2
+_HERE = "benchmarks.pix2pixhd_step"
 ROWS = (Row(128, 32, 32, 4, 8), Row(256, 32, 64, 9, 4))
 
 
@@ -66,23 +77,30 @@ def batch_of(row: Row) -> CarBatch:
     return CarBatch(photos.contiguous(), maps, torch.zeros(row.batch, dtype=torch.int64))
 
 
-def reference_inputs(module: Pix2PixHD, batch: CarBatch) -> tuple[Tensor, Tensor]:
-    """Condition and photo as the reference wants them: contiguous."""
-    condition = module.condition_of(batch.part_map).contiguous()
-    return condition, batch.photo.to(condition.dtype) / 127.5 - 1
+def reference_inputs(batch: CarBatch, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Condition and photo as the published trainer encodes them at every step."""
+    ids = batch.part_map.unsqueeze(1)
+    condition = torch.zeros(len(ids), NUM_PARTS, *ids.shape[2:], dtype=dtype).scatter_(1, ids, 1)
+    return condition, batch.photo.to(dtype) / 127.5 - 1
 
 
-def ratio(row: Row, name: str) -> tuple[float, float]:
-    """Median reference seconds a step, and how many times the reference's pictures a second."""
-    variant = VARIANTS[name]
-    module, batch = module_of(row, variant["compile"]), batch_of(row)
+def reference_of(row: Row) -> Callable[[], object]:
+    """A step of the reference, from the same weights on the same batch."""
     plain = module_of(row)
-    reference = ReferenceStep(plain.generator, plain.discriminator)  # type: ignore[arg-type]
-    beside = Beside(partial(reference, *reference_inputs(plain, batch)))
-    fit(module, batch, WARM_UP + ROUNDS, variant["precision"], beside)
-    ours, theirs = beside.ours[WARM_UP:], beside.theirs[WARM_UP:]
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    return statistics.median(theirs), statistics.median(ratios)
+    step = ReferenceStep(plain.generator, plain.discriminator)  # type: ignore[arg-type]
+    batch = batch_of(row)
+    return lambda: step(*reference_inputs(batch, torch.float32))
+
+
+def ratio(name: str, index: int) -> Times:
+    """The product's pictures a second over the reference's."""
+    variant = VARIANTS[name]
+    module, batch = module_of(ROWS[index], variant["compile"]), batch_of(ROWS[index])
+    reference = Elsewhere(_HERE, "reference", str(index))
+    beside = Beside(reference)
+    fit(module, batch, STEPS, variant["precision"], beside)
+    reference.close()
+    return beside.times()
 
 
 def equality(row: Row, compiled: bool) -> float:
@@ -91,7 +109,7 @@ def equality(row: Row, compiled: bool) -> float:
     plain = module_of(row).double()
     reference = ReferenceStep(plain.generator, plain.discriminator)  # type: ignore[arg-type]
     batch = batch_of(row)
-    condition, real = reference_inputs(module, batch)
+    condition, real = reference_inputs(batch, torch.float64)
     losses: list[Tensor] = []
 
     class Collect(Callback):
@@ -115,26 +133,22 @@ def equality(row: Row, compiled: bool) -> float:
 
 def peak(name: str, row: Row) -> float:
     """Peak resident MiB of three steps after two that warm up, of this process."""
-    batch = batch_of(row)
     if name == "reference":
-        plain = module_of(row)
-        reference = ReferenceStep(plain.generator, plain.discriminator)  # type: ignore[arg-type]
-        inputs = reference_inputs(plain, batch)
-        del plain
-        for step in range(WARM_UP + 3):
-            if step == WARM_UP:
+        take_step = reference_of(row)
+        for step in range(_WARM_UP + 3):
+            if step == _WARM_UP:
                 _forget_peak()
-            reference(*inputs)
+            take_step()
         return _peak_mib()
 
     class Forget(Callback):
         def on_train_batch_end(self, *arguments: Any) -> None:
-            if arguments[-1] == WARM_UP - 1:
+            if arguments[-1] == _WARM_UP - 1:
                 _forget_peak()
 
     variant = VARIANTS[name]
     module = module_of(row, variant["compile"])
-    fit(module, batch, WARM_UP + 3, variant["precision"], Forget())
+    fit(module, batch_of(row), _WARM_UP + 3, variant["precision"], Forget())
     return _peak_mib()
 
 
@@ -150,30 +164,24 @@ def _peak_mib() -> float:
     raise RuntimeError("this system does not tell a process's peak memory")
 
 
-def _peak_elsewhere(name: str, index: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.pix2pixhd_step", "peak", name, str(index)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout.split()[-1])
-
-
 def main() -> None:
     """Prints the table row by row, as it is measured."""
     print("| setting | step | reference s/step | pictures a second | peak memory |", flush=True)
     print("| --- | --- | --- | --- | --- |", flush=True)
     for index, row in enumerate(ROWS):
-        base = _peak_elsewhere("reference", index)
+        (base,) = elsewhere(_HERE, "peak", "reference", str(index))
         for name in VARIANTS:
-            seconds, times = ratio(row, name)
-            memory = _peak_elsewhere(name, index) / base
+            seconds, times = elsewhere(_HERE, "ratio", name, str(index))
+            (memory,) = elsewhere(_HERE, "peak", name, str(index))
             setting = (
                 f"{row.size}x{row.size}, width {row.width} (D {row.d_width}), "
                 f"{row.blocks} blocks, batch {row.batch}"
             )
             print(
-                f"| {setting} | {name} | {seconds:.2f} | {times:.2f} x | {memory:.2f} x |",
+                f"| {setting} | {name} | {seconds:.2f} | {times:.2f} x | {memory / base:.2f} x |",
                 flush=True,
             )
-    small = Row(64, 8, 8, 2, 2)
+    small = Row(64, 8, 64, 2, 2)  # D wide enough for its short cuts
     for compiled in (False, True):
         worst = equality(small, compiled)
         print(
@@ -183,7 +191,12 @@ def main() -> None:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
-    if sys.argv[1:2] == ["peak"]:
-        print(peak(sys.argv[2], ROWS[int(sys.argv[3])]))
-    else:
-        main()
+    match sys.argv[1:]:
+        case ["peak", name, index]:
+            print(peak(name, ROWS[int(index)]))
+        case ["ratio", name, index]:
+            print(*ratio(name, int(index)))
+        case ["reference", index]:
+            serve(reference_of(ROWS[int(index)]))
+        case _:
+            main()

@@ -13,12 +13,13 @@ class ReferenceStep:
     """Three passes of D, nothing frozen, contiguous tensors, stock norms and stock Adam.
 
     Holds copies of a generator's and a discriminator's weights and calls torch's own functions on
-    them, so that only the mathematics is shared with carsynth's networks.
+    them, so that only the mathematics is shared with carsynth's networks. As published, every
+    convolution has a bias, also where the norm behind it takes it away again.
     """
 
     def __init__(self, generator: GlobalGenerator, discriminator: MultiScaleDiscriminator) -> None:
-        self.generator = {k: _leaf(v) for k, v in generator.named_parameters()}
-        self.discriminator = {k: _leaf(v) for k, v in discriminator.named_parameters()}
+        self.generator = _leaves(generator)
+        self.discriminator = _leaves(discriminator)
         self._kinds = [_kind(layer) for layer in generator.body]
         self._blocks = generator
         self._scales = len(discriminator.scales)
@@ -56,37 +57,48 @@ class ReferenceStep:
         for index, kind in enumerate(self._kinds):
             name = f"body.{index}"
             if kind == "stem":
-                x = F.conv2d(F.pad(x, (3, 3, 3, 3), mode="reflect"), w[f"{name}.weight"])
+                x = _convolve(F.pad(x, (3, 3, 3, 3), mode="reflect"), w, name)
             elif kind == "down":
-                x = F.conv2d(x, w[f"{name}.weight"], stride=2, padding=1)
+                x = _convolve(x, w, name, 2, 1)
             elif kind == "up":
-                x = F.conv_transpose2d(x, w[f"{name}.weight"], None, 2, 1, 1)
+                x = F.conv_transpose2d(x, w[f"{name}.weight"], w[f"{name}.bias"], 2, 1, 1)
             elif kind == "norm":
                 x = F.instance_norm(x)
             elif kind == "relu":
                 x = F.relu(x)
             else:
-                h = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), w[f"{name}.branch.0.weight"])
+                h = _convolve(F.pad(x, (1, 1, 1, 1), mode="reflect"), w, f"{name}.branch.0")
                 h = F.pad(F.relu(F.instance_norm(h)), (1, 1, 1, 1), mode="reflect")
-                x = x + F.instance_norm(F.conv2d(h, w[f"{name}.branch.3.weight"]))
-        x = F.pad(x, (3, 3, 3, 3), mode="reflect")
-        return torch.tanh(F.conv2d(x, w["output.weight"], w["output.bias"]))
+                x = x + F.instance_norm(_convolve(h, w, f"{name}.branch.3"))
+        return torch.tanh(_convolve(F.pad(x, (3, 3, 3, 3), mode="reflect"), w, "output"))
 
     def _judge(self, x: Tensor) -> list[list[Tensor]]:
         w = self.discriminator
         features = []
         for scale in range(self._scales):
             name = f"scales.{scale}"
-            h = F.conv2d(x, w[f"{name}.first.weight"], w[f"{name}.first.bias"], 2, 2)
-            of_scale = [F.leaky_relu(h, 0.2)]
+            of_scale = [F.leaky_relu(_convolve(x, w, f"{name}.first", 2, 2), 0.2)]
             for index in range(self._halvings):
                 stride = 1 if index == self._halvings - 1 else 2
-                h = F.conv2d(of_scale[-1], w[f"{name}.middle.{index}.weight"], None, stride, 2)
+                h = _convolve(of_scale[-1], w, f"{name}.middle.{index}", stride, 2)
                 of_scale.append(F.leaky_relu(F.instance_norm(h), 0.2))
-            last = F.conv2d(of_scale[-1], w[f"{name}.last.weight"], w[f"{name}.last.bias"], 1, 2)
-            features.append([*of_scale, last])
+            features.append([*of_scale, _convolve(of_scale[-1], w, f"{name}.last", 1, 2)])
             x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
         return features
+
+
+def _convolve(
+    x: Tensor, w: dict[str, Tensor], name: str, stride: int = 1, padding: int = 0
+) -> Tensor:
+    return F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], stride, padding)
+
+
+def _leaves(network: nn.Module) -> dict[str, Tensor]:
+    leaves = {name: _leaf(parameter) for name, parameter in network.named_parameters()}
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            leaves.setdefault(f"{name}.bias", _leaf(layer.weight.new_zeros(layer.out_channels)))
+    return leaves
 
 
 def _leaf(parameter: Tensor) -> Tensor:
