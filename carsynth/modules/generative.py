@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from carsynth.data.batch import CarBatch
-from carsynth.freed_memory import keep_freed_memory
 from carsynth.modules.ema import averaged_copy
+from carsynth.modules.freed_memory import keep_freed_memory
 from carsynth.modules.strategy import PlayerDDPStrategy, check_strategy
 
 Player = Literal["generator", "discriminator"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.profiler import profile
 
-from carsynth.adam import Adam
+from carsynth.modules.adam import Adam
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 SHAPES = ((8, 4, 3, 3), (16, 1, 3, 3), (8, 4, 1, 1), (5,), (3, 4))

@@ -7,7 +7,7 @@ import pytest
 
 STEPS = """
 import ctypes, resource, sys
-from carsynth.freed_memory import keep_freed_memory
+from carsynth.modules.freed_memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 libc = ctypes.CDLL(None)
