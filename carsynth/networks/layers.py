@@ -5,9 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
-from torch.nn.grad import conv2d_input
 
 from carsynth.errors import UserError
 
@@ -79,65 +77,6 @@ class ReflectConv(nn.Conv2d):
         return super().forward(F.pad(x, (border, border, border, border), mode="reflect"))
 
 
-class DeepConv(ReflectConv):
-    """:class:`ReflectConv` between many channels at a small size, without bias.
-
-    In bfloat16 on a CPU the weights' gradient is one matrix product, which is almost twice as fast
-    there as the kernel made for large pictures; everything else convolves as usual.
-    """
-
-    def __init__(self, channels: int, kernel_size: int) -> None:
-        super().__init__(channels, channels, kernel_size, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
-            return super().forward(x)
-        border = self.kernel_size[0] // 2
-        padded = F.pad(x, (border, border, border, border), mode="reflect")
-        dtype = torch.get_autocast_dtype("cpu")
-        convolved: Tensor = _DeepConvolve.apply(padded.to(dtype), self.weight.to(dtype))
-        return convolved
-
-
-@torch.library.custom_op("carsynth::conv_weight_gradient", mutates_args=())
-def _weight_gradient(x: Tensor, dy: Tensor, size: int) -> Tensor:
-    """d(conv2d(x, w)) / dw for dy, of stride 1 and without padding, as a matrix product."""
-    (_, out, height, width), into = dy.shape, x.shape[1]
-    rows = x.permute(0, 2, 3, 1)
-    taps = [rows[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
-    columns = torch.cat(taps, dim=3).flatten(0, 2)
-    product = dy.permute(0, 2, 3, 1).reshape(-1, out).t() @ columns
-    return product.view(out, size, size, into).permute(0, 3, 1, 2)
-
-
-@_weight_gradient.register_fake
-def _(x: Tensor, dy: Tensor, size: int) -> Tensor:
-    return x.new_empty(dy.shape[1], size, size, x.shape[1]).permute(0, 3, 1, 2)
-
-
-class _DeepConvolve(torch.autograd.Function):
-    """conv2d of stride 1 without padding, whose weight gradient is a matrix product."""
-
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor) -> Tensor:
-        return F.conv2d(x, weight)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
-        dx = dw = None
-        if ctx.needs_input_grad[0]:
-            dx = conv2d_input(x.shape, weight, dy)  # type: ignore[no-untyped-call]
-        if ctx.needs_input_grad[1]:
-            dw = _weight_gradient(x, dy, weight.shape[2])
-        return dx, dw
-
-
 class PhotoConv(ReflectConv):
     """:class:`ReflectConv` to a few channels, as the last layer of a generator is.
 
@@ -181,24 +120,6 @@ class LogitConv(nn.Conv2d):
             i, j = divmod(tap, size)
             logits = logits + taps[:, tap : tap + 1, i : i + height, j : j + width]
         return logits
-
-
-class ResidualBlock(nn.Module):
-    """x + norm(conv(relu(norm(conv(x))))) with 3x3 convolutions: pix2pixHD's block of G."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.branch = nn.Sequential(
-            DeepConv(channels, 3),
-            InstanceNorm(),
-            nn.ReLU(),
-            DeepConv(channels, 3),
-            InstanceNorm(),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        branch: Tensor = self.branch(x)
-        return x + branch
 
 
 def stem(in_channels: int, out_channels: int) -> list[nn.Module]:

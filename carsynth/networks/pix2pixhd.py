@@ -14,7 +14,6 @@ from carsynth.networks.layers import (
     InstanceNorm,
     LogitConv,
     PhotoConv,
-    ResidualBlock,
     check_size,
     down,
     halve,
@@ -22,7 +21,8 @@ from carsynth.networks.layers import (
     stem,
     up,
 )
-from carsynth.networks.winograd import WideConv
+from carsynth.networks.residual import ResidualBlock
+from carsynth.networks.winograd_rows import WideConv
 
 
 class GlobalGenerator(nn.Module):

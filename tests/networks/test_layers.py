@@ -4,7 +4,6 @@ from torch.nn import functional as F
 
 from carsynth.errors import UserError
 from carsynth.networks.layers import (
-    DeepConv,
     InstanceNorm,
     LogitConv,
     PhotoConv,
@@ -133,40 +132,3 @@ def _assert_same_with_gradients(
     mine = torch.autograd.grad(ours, [x, *layer.parameters()], incoming)
     expected = torch.autograd.grad(theirs, [x, *plain.parameters()], incoming)
     torch.testing.assert_close(mine, expected)
-
-
-def test_deep_conv_is_a_reflect_conv() -> None:
-    torch.manual_seed(0)
-    conv = DeepConv(6, 3).double()
-    plain = ReflectConv(6, 6, 3, bias=False).double()
-    plain.load_state_dict(conv.state_dict())
-    _assert_same_with_gradients(conv, plain, torch.randn(2, 6, 7, 9, dtype=torch.float64))
-
-
-def test_deep_conv_in_bfloat16_is_as_near_to_float64_as_a_reflect_conv() -> None:
-    torch.manual_seed(0)
-    conv, plain = DeepConv(32, 3), ReflectConv(32, 32, 3, bias=False)
-    plain.load_state_dict(conv.state_dict())
-    exact = ReflectConv(32, 32, 3, bias=False).double()
-    exact.load_state_dict(conv.state_dict())
-    x, incoming = torch.randn(2, 32, 16, 12), torch.randn(2, 32, 16, 12)
-
-    def distances(layer: torch.nn.Module) -> list[float]:
-        taken = x.clone().requires_grad_()
-        with torch.autocast("cpu", torch.bfloat16):
-            y = layer(taken)
-        assert y.dtype == torch.bfloat16
-        y.backward(incoming.bfloat16())
-        truth = x.double().requires_grad_()
-        exact.zero_grad()
-        exact(truth).backward(incoming.double())
-        weight, dx = layer.weight.grad, taken.grad
-        assert isinstance(weight, torch.Tensor)
-        assert dx is not None
-        pairs = [(weight, exact.weight.grad), (dx, truth.grad)]
-        return [float((a - b).norm() / b.norm()) for a, b in pairs if b is not None]
-
-    ours, theirs = distances(conv), distances(plain)
-    assert max(ours) < 0.01
-    for mine, expected in zip(ours, theirs, strict=True):
-        assert mine < 1.2 * expected

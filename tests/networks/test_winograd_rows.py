@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from carsynth.networks.winograd import WideConv
+from carsynth.networks.winograd_rows import WideConv
 
 WIDE = 256
 
