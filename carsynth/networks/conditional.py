@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from functools import partial
 from typing import cast
 
 import torch
@@ -20,6 +19,8 @@ from carsynth.networks.latent import (
     flat,
     minibatch_deviation,
 )
+from carsynth.networks.matrix_gradient import conv2d, conv_transpose2d
+from carsynth.networks.mish import Mish
 
 _LEAK = 0.2  # applied in place: the result tells the slope, and nothing else has to be kept
 _KERNEL, _STRIDE, _PADDING = 4, 2, 1
@@ -69,11 +70,11 @@ class BrandGenerator(nn.Module):
         self.input = LatentInput(latent, classes, 50, widths[0], base, bias=False, spectral=True)
         layers = _between(widths[0], pixel_norm)
         for level, (before, after) in enumerate(itertools.pairwise(widths), 1):
-            layers.append(spectral_norm(_up(before, after, bias=False)))
+            layers.append(spectral_norm(_Up(before, after, bias=False)))
             layers += _between(after, pixel_norm)
             if attention and level == max(count - 3, 1):
                 layers.append(SelfAttention(after))
-        layers.append(spectral_norm(_up(widths[-1], channels, bias=True)))
+        layers.append(spectral_norm(_Up(widths[-1], channels, bias=True)))
         self.body = nn.Sequential(*layers)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
@@ -120,7 +121,7 @@ class BrandDiscriminator(Critic):
         self.input_noise = input_noise
         self._last = (widths[-1], *base)
         self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(before, after, _KERNEL, _STRIDE, _PADDING))
+            spectral_norm(_Down(before, after))
             for before, after in zip([channels, *widths], widths, strict=False)
         )
         self._attention_at = min(2, count - 1)
@@ -168,7 +169,7 @@ class BrandDiscriminator(Critic):
             conv = cast(nn.Conv2d, layer)
             weight = conv.weight
             weights.append(weight)
-            x = F.leaky_relu_(F.conv2d(x, weight, conv.bias, _STRIDE, _PADDING), _LEAK)
+            x = F.leaky_relu_(conv2d(x, weight, conv.bias, _STRIDE, _PADDING), _LEAK)
             with torch.no_grad():
                 point = F.conv2d(point, weight, conv.bias, _STRIDE, _PADDING)
                 point = F.leaky_relu_(point, _LEAK)
@@ -180,7 +181,7 @@ class BrandDiscriminator(Critic):
         slope = slope.reshape(-1, *self._last).contiguous(memory_format=torch.channels_last)
         for weight, point in zip(reversed(weights), reversed(points), strict=True):
             slope = _sloped(slope, point)
-            slope = F.conv_transpose2d(slope, weight, None, _STRIDE, _PADDING)
+            slope = conv_transpose2d(slope, weight, None, _STRIDE, _PADDING)
         return judgement, slope * noise
 
     def _noise(self, x: Tensor) -> Tensor:
@@ -189,7 +190,24 @@ class BrandDiscriminator(Critic):
         return 1.0 + self.input_noise * torch.randn_like(x)
 
 
-_up = partial(nn.ConvTranspose2d, kernel_size=_KERNEL, stride=_STRIDE, padding=_PADDING)
+class _Down(nn.Conv2d):
+    """Half the size."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, _KERNEL, _STRIDE, _PADDING)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.weight, self.bias, _STRIDE, _PADDING)
+
+
+class _Up(nn.ConvTranspose2d):
+    """Twice the size."""
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
+        super().__init__(in_channels, out_channels, _KERNEL, _STRIDE, _PADDING, bias=bias)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return conv_transpose2d(x, self.weight, self.bias, _STRIDE, _PADDING)
 
 
 def _sloped(gradient: Tensor, result: Tensor) -> Tensor:
@@ -202,5 +220,5 @@ def _sloped(gradient: Tensor, result: Tensor) -> Tensor:
 
 
 def _between(channels: int, pixel_norm: bool) -> list[nn.Module]:
-    layers: list[nn.Module] = [nn.BatchNorm2d(channels), nn.Mish()]
+    layers: list[nn.Module] = [nn.BatchNorm2d(channels), Mish()]
     return [*layers, PixelNorm()] if pixel_norm else layers
