@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from carsynth.data.batch import CarBatch
 from carsynth.labels import NUM_PARTS
 from carsynth.losses.precision import widened
+from carsynth.modules.freed_memory import keep_freed_memory
 from carsynth.modules.generative import OptimizerFactory
 
 _RAREST = 1e-4
@@ -107,6 +108,10 @@ class Segmenter(LightningModule):
         """Of each part's pixels in the loss, (K,); only their relation to each other counts."""
         share = self.pixels / self.pixels.sum()
         return share.clamp(min=_RAREST).pow(-self._rarity)
+
+    def on_fit_start(self) -> None:
+        if self.device.type == "cpu":
+            keep_freed_memory()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if self._clip_norm is not None:

@@ -49,6 +49,18 @@ def test_fused_updates_are_the_plain_ones(
     assert all(p.is_contiguous(memory_format=layout) for p in four)
 
 
+def test_with_its_decay_decoupled_it_is_adamw() -> None:
+    ours, plain = parameters(torch.channels_last), parameters(torch.contiguous_format)
+    settings = {"lr": 0.1, "weight_decay": 0.3}
+    fused = Adam(ours, fused=True, decoupled_weight_decay=True, **settings)  # type: ignore[arg-type]
+    stock = torch.optim.AdamW(plain, **settings)  # type: ignore[arg-type]
+    for step in range(3):
+        take(fused, ours, step, torch.contiguous_format)
+        take(stock, plain, step, torch.contiguous_format)
+    for a, b in zip(ours, plain, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
 def test_moments_that_come_from_a_run_of_another_layout() -> None:
     before, plain = parameters(torch.contiguous_format), parameters(torch.contiguous_format)
     saved, stock = Adam(before, lr=0.1, fused=True), torch.optim.Adam(plain, lr=0.1)
