@@ -20,13 +20,14 @@ def study_figure(result: StudyResult) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     _draw(left, result, merged=False)
     _draw(right, result, merged=True)
-    left.set_ylim(bottom=0.0)  # of both, once both are drawn
+    left.set_ylim(0.0, 1.05 * left.get_ylim()[1])  # of both, once both are drawn
     left.set_title("left and right told apart")
     right.set_title("left and right merged")
     left.set_ylabel("mIoU of parts on real test pictures")
     left.legend(fontsize=9, title="trained on")
     steps, seeds = result.settings["steps"], len(result.settings["seeds"])
-    figure.suptitle(f"part segmenter from scratch, {steps} steps each, {seeds} seeds", fontsize=11)
+    each = f"{steps} steps each, {seeds} seed{'s' if seeds != 1 else ''}"
+    figure.suptitle(f"part segmenter from scratch, {each}", fontsize=11)
     return figure
 
 
