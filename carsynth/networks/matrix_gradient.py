@@ -50,57 +50,48 @@ def _biased(y: Tensor, bias: Tensor | None) -> Tensor:
     return y if bias is None else y + bias.to(y.dtype)[:, None, None]
 
 
-class _Convolve(torch.autograd.Function):
-    """conv2d(x, weight) with a stride and padding, the same along both axes."""
+class _ByProduct(torch.autograd.Function):
+    """A convolution of x by weight, with a stride and padding, the same along both axes."""
 
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, weight, ctx.stride, ctx.padding = inputs
+        ctx.save_for_backward(x, weight)
+
+
+class _Convolve(_ByProduct):
     @staticmethod
     def forward(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
         return F.conv2d(x, weight, None, stride, padding)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _keep(ctx, inputs)
-
-    @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
-        dx = dw = None
+        dx = None
         if ctx.needs_input_grad[0]:
             dx = conv2d_input(x.shape, weight, dy, ctx.stride, ctx.padding)  # type: ignore[no-untyped-call]
-        if ctx.needs_input_grad[1]:
-            dw = _of_weight(x, dy, weight, ctx)
-        return dx, dw, None, None
+        return dx, _of_weight(ctx, x, dy), None, None
 
 
-class _Transposed(torch.autograd.Function):
-    """conv_transpose2d(x, weight) with a stride and padding, the same along both axes."""
-
+class _Transposed(_ByProduct):
     @staticmethod
     def forward(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
         return F.conv_transpose2d(x, weight, None, stride, padding)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _keep(ctx, inputs)
-
-    @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
-        dx = dw = None
+        dx = None
         if ctx.needs_input_grad[0]:
             dx = F.conv2d(dy, weight, None, ctx.stride, ctx.padding)
-        if ctx.needs_input_grad[1]:  # the plain convolution's, with in and out exchanged
-            dw = _of_weight(dy, x, weight, ctx)
-        return dx, dw, None, None
+        return dx, _of_weight(ctx, dy, x), None, None  # as the plain one's, the other way round
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...]) -> None:
-    x, weight, ctx.stride, ctx.padding = inputs
-    ctx.save_for_backward(x, weight)
-
-
-def _of_weight(fine: Tensor, coarse: Tensor, weight: Tensor, ctx: Any) -> Tensor:
+def _of_weight(ctx: Any, fine: Tensor, coarse: Tensor) -> Tensor | None:
     """d(conv2d(fine, weight)) / dweight for ``coarse``, in the weight's layout."""
+    if not ctx.needs_input_grad[1]:
+        return None
+    _, weight = ctx.saved_tensors
     if torch.is_grad_enabled():  # the gradient is to be differentiated again
         dw: Tensor = conv2d_weight(fine, weight.shape, coarse, ctx.stride, ctx.padding)  # type: ignore[no-untyped-call]
         return dw

@@ -62,15 +62,16 @@ class WideConv(nn.Conv2d):
         rows = [x[:, :, first : first + last : _OUTPUTS] for first in range(_POINTS)]
         taps = self.weight.unbind(2)
         products = [
-            F.conv2d(_sum(rows, of_input), _sum(taps, of_weight).unsqueeze(2))
+            F.conv2d(weighted_sum(rows, of_input), weighted_sum(taps, of_weight).unsqueeze(2))
             for of_input, of_weight in zip(_OF_INPUT, _OF_WEIGHT, strict=True)
         ]
-        outputs = [_sum(products, weights).permute(0, 2, 3, 1) for weights in _OF_OUTPUT]
+        outputs = [weighted_sum(products, weights).permute(0, 2, 3, 1) for weights in _OF_OUTPUT]
         interleaved = torch.stack(outputs, dim=2).flatten(1, 2)[:, :height]
         return interleaved.permute(0, 3, 1, 2)
 
 
-def _sum(terms: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+def weighted_sum(terms: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+    """As many terms as weights; a single one of weight 1 is returned as it is."""
     parts = [
         term if weight == 1 else weight * term
         for term, weight in zip(terms, weights, strict=True)

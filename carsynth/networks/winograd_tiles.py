@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from carsynth.networks.winograd_rows import weighted_sum
+
 _OUTPUTS, _TAPS = 2, 3
 _INPUTS = _OUTPUTS + _TAPS - 1
 _OF_INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
@@ -166,14 +168,8 @@ def _of_weight_products(products: list[Tensor]) -> Tensor:
 def _both_ways(table: Table, terms: Sequence[Tensor]) -> list[Tensor]:
     """``table @ square @ table.T`` for a square of tensors, given and returned row by row."""
     side = len(table[0])
-    rows = [[_sum(terms[column::side], row) for column in range(side)] for row in table]
-    return [_sum(row, weights) for row in rows for weights in table]
-
-
-def _sum(terms: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    pairs = [(t, w) for t, w in zip(terms, weights, strict=True) if w]
-    parts = [term if weight == 1 else weight * term for term, weight in pairs]
-    return sum(parts[1:], parts[0])
+    rows = [[weighted_sum(terms[column::side], row) for column in range(side)] for row in table]
+    return [weighted_sum(row, weights) for row in rows for weights in table]
 
 
 def _transposed(table: Table) -> Table:
