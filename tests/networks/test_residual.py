@@ -23,11 +23,11 @@ def test_deep_conv_is_a_reflect_conv() -> None:
 
 def test_deep_conv_in_bfloat16_is_as_near_to_float64_as_a_reflect_conv() -> None:
     torch.manual_seed(0)
-    conv, plain = DeepConv(32, 3), ReflectConv(32, 32, 3, bias=False)
+    conv, plain = DeepConv(64, 3), ReflectConv(64, 64, 3, bias=False)
     plain.load_state_dict(conv.state_dict())
-    exact = ReflectConv(32, 32, 3, bias=False).double()
+    exact = ReflectConv(64, 64, 3, bias=False).double()
     exact.load_state_dict(conv.state_dict())
-    x, incoming = torch.randn(2, 32, 16, 12), torch.randn(2, 32, 16, 12)
+    x, incoming = torch.randn(2, 64, 16, 12), torch.randn(2, 64, 16, 12)
 
     def distances(layer: torch.nn.Module) -> list[float]:
         taken = x.clone().requires_grad_()
