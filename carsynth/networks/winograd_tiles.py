@@ -36,6 +36,7 @@ def tiles_pay(x: Tensor, weight: Tensor) -> bool:
     return (
         torch.compiler.is_compiling()
         and x.device.type == "cpu"
+        and not torch.is_autocast_enabled("cpu")
         and x.dtype == weight.dtype
         and x.dtype in (torch.float32, torch.float64)
         and min(weight.shape[:2]) >= _WORTH_IT
